@@ -21,13 +21,15 @@ def measure(keep: bool) -> None:
 
     import torch
 
-    from heedful.models.repaired import RepairedCNNLSTM
+    from heedful.models import Shape, compose
+    from heedful.models.plan import Convolution, Plan, Recurrence
     from heedful.train.machine import keep_memory, use_threads
 
     use_threads(1)
     if keep:
         keep_memory()
-    model = RepairedCNNLSTM(features=FEATURES, filters=UNITS, units=UNITS)
+    plan = Plan(centre="none", stem=Convolution(filters=UNITS), recurrence=Recurrence(width=UNITS))
+    model = compose(plan, Shape(WINDOW, FEATURES))
     optimiser = torch.optim.Adam(model.parameters(), fused=True)
     x, y = torch.randn(BATCH, WINDOW, FEATURES), torch.randn(BATCH, 1)
 

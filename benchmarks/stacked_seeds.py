@@ -13,8 +13,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from heedful.models import Shape, compose
+from heedful.models.plan import Convolution, Plan, Recurrence
 from heedful.models.published import CNNLSTM
-from heedful.models.repaired import RepairedCNNLSTM
 from heedful.train.machine import settle
 from heedful.train.stack import stack
 
@@ -58,8 +59,9 @@ def published(window: int) -> Build:
     return lambda: CNNLSTM(window=window, features=FEATURES)
 
 
-def repaired(units: int) -> Build:
-    return lambda: RepairedCNNLSTM(features=FEATURES, units=units)
+def composed(units: int, window: int) -> Build:
+    plan = Plan(centre="none", stem=Convolution(filters=16), recurrence=Recurrence(width=units))
+    return lambda: compose(plan, Shape(window, FEATURES))
 
 
 def main() -> list[tuple[str, float, str]]:
@@ -72,7 +74,7 @@ def main() -> list[tuple[str, float, str]]:
     ]
     for units, windows in ((16, (5, 8, 12, 20, 32)), (64, (5, 12, 20))):
         rows += [
-            (f"{name}, repaired CNN-LSTM, {units} units, {w} steps", ratio(repaired(units), w, steps=5), "-")
+            (f"{name}, composed CNN-LSTM, {units} units, {w} steps", ratio(composed(units, w), w, steps=5), "-")
             for w in windows
         ]
     return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from torch import nn
 from heedful.data import Scaler, Series, Step, split, windows
 from heedful.models import Shape, get
 from heedful.train import Recipe, fit
-from heedful.train.loop import _batches, _order
+from heedful.train.feed import Feed, shuffled
 from heedful.train.machine import settle
 
 ROUNDS = 15
@@ -49,18 +50,19 @@ def ratio(build, *, window: int, features: int, batch: int, rows: int, epochs: i
     parts = split(table(rows + window + 8, features), (rows + window, 4, 4))
     train, validation = windows(parts.train, window), windows(parts.validation, window)
     scaler = Scaler.fit(parts.train)
-    recipe = Recipe(epochs=epochs, patience=epochs, batch=batch)
+    recipe = replace(Recipe.article(), epochs=epochs, patience=epochs, batch=batch)
+    feed = Feed(train, scaler, torch.device("cpu"), future=False)
     ratios = []
     for round_ in range(ROUNDS + 2):
         model = build()
         start = time.perf_counter()
-        fit([model], train, validation, scaler=scaler, recipe=recipe, seeds=(0,))
+        fit([model], train, validation, scaler=scaler, recipe=recipe, seeds=(0,), device="cpu")
         ours = time.perf_counter() - start
         model = build().train()
         ready = [
             (x.clone(), y.clone())
             for epoch in range(1, epochs + 1)
-            for x, y in _batches(train, scaler, [_order(len(train), 0, epoch)], batch)
+            for x, _, y in feed.batches(shuffled(len(train), 0, epoch), batch)
         ]
         start = time.perf_counter()
         optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)

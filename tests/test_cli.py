@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -62,6 +63,11 @@ def test_quiet_prints_the_table_and_no_notes(table, tmp_path):
         (("compare", "TABLE"), "needs a target"),
         (("compare", "TABLE", "--target", "sales", "--models", "lstm"), "Unknown model 'lstm'"),
         (("predict", "no-bundle", "TABLE"), "Give the folder that holds"),
+        (("fit", "TABLE", "--target", "sale"), "Did you mean 'sales'"),
+        (("fit", "TABLE"), "fit needs a target"),
+        (("fit", "TABLE", "--target", "sales", "--model", "lstmm"), "Unknown model 'lstmm'"),
+        (("fit", "TABLE", "--target", "sales", "--known", "sales"), "sales"),
+        (("backtest", "TABLE", "--target", "sales", "--refit", "daily"), "'always', 'never'"),
         (("list", "atention"), "Did you mean 'attention'"),
     ],
 )
@@ -78,6 +84,7 @@ def test_wrong_usage_exits_with_two(table):
     assert run("compare", table, "--horizon", "soon").exit_code == cli.USAGE
     assert run("compare", table, "--no-such-option").exit_code == cli.USAGE
     assert run("compare", table, "--target", "sales", "--split", "most").exit_code == cli.USAGE
+    assert run("fit", table, "--target", "sales", "--levels", "high").exit_code == cli.USAGE
 
 
 def test_our_own_bug_exits_with_seventy_and_asks_for_a_report(table, tmp_path, monkeypatch):
@@ -100,17 +107,91 @@ def test_list_names_what_there_is(what):
 def test_predict_continues_the_table_with_real_stamps(table, tmp_path):
     out = tmp_path / "out"
     made = run(
-        "compare", table, "--target", "sales", "--models", "repaired_cnn_lstm", "--seeds", 1, "--epochs", 1,
+        "compare", table, "--target", "sales", "--models", "cnn-lstm", "--seeds", 1, "--epochs", 1,
         "--horizon", 2, "--jobs", 1, "--out", out,
     )  # fmt: skip
     assert made.exit_code == 0, made.output
-    done = run("predict", out / "models" / "repaired_cnn_lstm" / "0", table)
+    done = run("predict", out / "models" / "cnn-lstm" / "0", table)
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[0] == "time,step,predicted"
     assert done.stdout.splitlines()[1].startswith("2023-09-19")
-    written = run("predict", out / "models" / "repaired_cnn_lstm" / "0", table, "--out", tmp_path / "next.csv")
+    written = run("predict", out / "models" / "cnn-lstm" / "0", table, "--out", tmp_path / "next.csv")
     assert written.exit_code == 0
     assert (tmp_path / "next.csv").read_text() == done.stdout
+
+
+def fit(table, out, *more: object):
+    return run("fit", table, "--target", "sales", "--model", "cnn-lstm", "--epochs", 1, "--out", out, *more)
+
+
+def test_fit_prints_spans_scores_and_the_next_command_which_works(table, tmp_path):
+    done = fit(table, tmp_path / "out", "--horizon", 2)
+    assert done.exit_code == 0, done.output
+    for word in ("train", "2023-01-02", "'shop'", "persistence", "ridge", "MASE", "in 80 %", "width", "Bundle:"):
+        assert word in done.stdout.replace("\n", " ") or word.strip("'") in done.stdout
+    command = shlex.split(done.stdout.splitlines()[-1].removeprefix("Next: heedful "))
+    told = run(*command, "--levels", "0.5,0.9")
+    assert told.exit_code == 0, told.output
+    assert told.stdout.splitlines()[0] == "time,step,predicted,lower_50,upper_50,lower_90,upper_90"
+    assert [line[:12] for line in told.stdout.splitlines()[1:]] == ["2023-09-19,1", "2023-09-20,2"]
+    assert run(*command, "--levels", "").stdout.splitlines()[0] == "time,step,predicted"
+    refused = run(*command, "--levels", "0.999")
+    assert refused.exit_code == cli.WRONG_INPUT
+    assert "0.999" in refused.stderr
+
+
+def test_fit_names_its_folder_itself_and_quiet_prints_the_scores_alone(table, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run("fit", table, "--target", "sales", "--model", "cnn-lstm", "--epochs", 1, "--quiet")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "heedful-runs" / "sales-sales-cnn-lstm" / "bundle.json").exists()
+    assert "note:" not in done.stdout
+    assert "Next:" not in done.stdout
+    again = run("fit", table, "--target", "sales", "--model", "cnn-lstm", "--epochs", 1)
+    assert again.exit_code == cli.WRONG_INPUT
+    assert "holds a bundle already" in again.stderr
+
+
+def test_backtest_prints_folds_and_scores_and_writes_them(table, tmp_path):
+    done = run(
+        "backtest", table, "--target", "sales", "--model", "cnn-lstm", "--epochs", 1, "--folds", 2, "--refit", "never",
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "fold 2: 26 windows" in done.stdout
+    assert "still trained on" in done.stdout
+    assert "seasonal_naive" in done.stdout
+    assert (tmp_path / "out" / "forecasts.csv").exists()
+
+
+def heedful_in_a_process(*words: object) -> subprocess.Popen:
+    code = "import sys; from heedful.cli import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def test_ctrl_c_in_a_fit_keeps_the_training_and_says_so(table, tmp_path):
+    out = tmp_path / "out"
+    words = ["fit", table, "--target", "sales", "--model", "attention-gru", "--out", out, "--epochs"]
+    process = heedful_in_a_process(*words, 100_000)
+    for _ in range(600):
+        if list(out.glob("training*")) or process.poll() is not None:
+            break
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == cli.STOPPED, stderr
+    assert "The same command goes on from there" in stderr
+    assert [p.name for p in out.iterdir()] == ["training.0"]
+    other = run(*words, 3)
+    assert other.exit_code == cli.WRONG_INPUT
+    assert "another training" in other.stderr or "other data" in other.stderr
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -128,15 +209,7 @@ def test_ctrl_c_leaves_what_is_finished_readable(table, tmp_path, jobs):
         "--jobs",
         str(jobs),
     ]
-    code = "import sys; from heedful.cli import main; main()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *words, "--window", "20", "--out", str(out)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    process = heedful_in_a_process(*words, "--window", 20, "--out", out)
     for _ in range(600):
         if len(list(out.glob("trials/*.safetensors"))) >= 4 or process.poll() is not None:
             break

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from heedful import attention, data, models
-    from heedful.bundle import Bundle, predict
+    from heedful.bundle import Bundle
+    from heedful.estimators import Forecaster
     from heedful.explanation.record import record
+    from heedful.forecasting.backtesting import Backtest, backtest
+    from heedful.forecasting.fitting import fit
+    from heedful.forecasting.predicting import predict
     from heedful.trial.result import Comparison
     from heedful.trial.run import compare
 
@@ -24,19 +28,27 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 _HOMES = {
     "compare": "heedful.trial.run",
     "Comparison": "heedful.trial.result",
-    "predict": "heedful.bundle",
+    "fit": "heedful.forecasting.fitting",
+    "predict": "heedful.forecasting.predicting",
+    "backtest": "heedful.forecasting.backtesting",
+    "Backtest": "heedful.forecasting.backtesting",
+    "Forecaster": "heedful.estimators",
     "Bundle": "heedful.bundle",
     "record": "heedful.explanation.record",
 }
 _ROOMS = ("attention", "data", "models")
 
 __all__ = [
+    "Backtest",
     "Bundle",
     "Comparison",
+    "Forecaster",
     "__version__",
     "attention",
+    "backtest",
     "compare",
     "data",
+    "fit",
     "models",
     "predict",
     "record",

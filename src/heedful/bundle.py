@@ -4,38 +4,84 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from heedful.data.build import build_series
 from heedful.data.scale import Scaler
 from heedful.data.series import Series
-from heedful.data.step import Step, continue_times
-from heedful.data.table import read
-from heedful.errors import DataError
+from heedful.data.step import Step
+from heedful.errors import DataError, OptionError
 from heedful.files import write_whole
-from heedful.models import Shape, get
+from heedful.intervals import Intervals
+from heedful.models import MODELS, Shape, get
+from heedful.models.compose import compose
+from heedful.models.plan import Plan
 
-FORMAT = 1
+FORMAT = 2
+# Building a network draws its first weights from torch's one stream of random numbers, and training draws dropout
+# from it: threads take turns, so that none changes the numbers of another.
+TURN = threading.RLock()
 _WEIGHTS, _FACTS = "model.safetensors", "bundle.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a table must be read to be like the one that was trained on; the words of `build_series`.
+
+    Args:
+        known, static: names of the columns known in advance, and of those that never change, as a `Series` has them.
+        series: the column that names the series of each row.
+        time: the time column that was named.
+        levels: the one-hot levels of text columns.
+        codes: the values that stand for missing, column by column.
+    """
+
+    known: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+    series: str | None = None
+    time: str | None = None
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    codes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(trained: Series, *, series: str | None = None, time: str | None = None) -> Reading:
+        """Says how a later table is to be read to be like the series that was trained on."""
+        return Reading(
+            known=trained.known,
+            static=trained.static,
+            series=series,
+            time=time,
+            levels=trained.levels,
+            codes=trained.codes,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Bundle:
-    """A trained model with the names, units and scales it was trained on.
+    """A trained model with all that is needed to use it: names, units, scales, intervals, and what it is worth.
 
-    `codes` names, column by column, the values that stand for missing (`Series.codes` of the training table).
-    `facts` holds what a reader may want to know (split, scores, versions) and is not needed to predict.
+    Args:
+        model: name of the model; of a published one, which has no plan, it says what to build.
+        plan: what the network is composed of; None for a published model.
+        state: its weights.
+        reading: how a table is read for it.
+        intervals: calibrated on the validation part; None for a bundle that gives points only.
+        levels: levels of the intervals that are given when none are asked for.
+        scores: rows of model, target, metric and value on the test part; empty if there was none.
+        notes: what people should know of the training.
+        facts: what else a reader may want to know (split, versions, seed); not needed to predict.
+        folder: where it was saved or loaded.
     """
 
     model: str
@@ -43,40 +89,62 @@ class Bundle:
     state: Mapping[str, Tensor]
     scaler: Scaler
     step: Step
-    codes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    plan: Plan | None = None
+    reading: Reading = field(default_factory=Reading)
+    intervals: Intervals | None = None
+    levels: tuple[float, ...] = ()
+    scores: tuple[tuple[str, str, str, float], ...] = ()
+    notes: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that are forecast."""
+        return self.scaler.outputs
 
     def network(self) -> nn.Module:
-        """Builds the model and loads its weights."""
-        net = get(self.model).build(self.shape)
+        """Builds the network and loads its weights."""
+        with TURN, torch.random.fork_rng(devices=[]):
+            if self.plan is not None:
+                net: nn.Module = compose(self.plan, self.shape)
+            else:
+                net = get(self.model).build(self.shape)
         net.load_state_dict(dict(self.state))
         return net.eval()
+
+    @cached_property
+    def ready(self) -> nn.Module:
+        """The network, built once; do not train it, for all forecasts of this bundle come from it."""
+        return self.network()
 
     def save(self, folder: str | Path) -> Path:
         """Writes the bundle; both files get their names only when they are complete.
 
-        Raises: DataError if the folder cannot be written.
+        Raises: DataError if the folder cannot be written; OptionError if the model is one that no file can hold.
         """
+        if self.plan is None and self.model not in MODELS:
+            raise OptionError(
+                f"A bundle holds models made of a plan and published ones, got '{self.model}', whose code no file can "
+                "hold. Keep its state_dict yourself, or describe it by a Plan."
+            )
         folder = Path(folder)
-        weights = save({name: value.contiguous() for name, value in self.state.items()})
-        scaler = self.scaler
+        weights = save(_tensors(self))
         facts = _Facts(
             format=FORMAT,
             model=self.model,
+            plan=None if self.plan is None else self.plan.to_dict(),
             shape=_Sizes(**asdict(self.shape)),
-            scaler=_Scales(
-                kind=scaler.kind,
-                columns=scaler.columns,
-                target=scaler.target,
-                centre=scaler.centre.tolist(),
-                spread=scaler.spread.tolist(),
-                rows=scaler.rows,
-            ),
+            scaler=_Scales(**_named(self.scaler, _Scales)),
             step=_Stride(**asdict(self.step)),
-            codes={name: list(codes) for name, codes in self.codes.items()},
+            reading=_Words(**asdict(self.reading)),
+            intervals=None if self.intervals is None else _Bands(**_named(self.intervals, _Bands)),
+            levels=self.levels,
+            scores=tuple((*row[:3], None if row[3] != row[3] else row[3]) for row in self.scores),
+            notes=self.notes,
             weights_sha256=hashlib.sha256(weights).hexdigest(),
             facts=dict(self.facts),
-        ).model_dump()
+        ).model_dump(mode="json")
         facts["sha256"] = _digest(facts)
         for name, content in ((_WEIGHTS, weights), (_FACTS, json.dumps(facts, indent=1).encode())):
             write_whole(folder / name, content)
@@ -86,17 +154,13 @@ class Bundle:
     def load(folder: str | Path) -> Bundle:
         """Reads a bundle without executing anything.
 
-        Raises: DataError if it is missing, truncated, edited or of a later format.
+        Raises: DataError if it is missing, truncated, edited, or of an earlier or later format.
         """
         folder = Path(folder)
         weights, text = _read(folder / _WEIGHTS), _read(folder / _FACTS)
         try:
             told = json.loads(text)
-            if told["format"] > FORMAT:
-                raise DataError(
-                    f"{folder} was written by a later Heedful (format {told['format']}, this one reads {FORMAT}). "
-                    "Install a newer Heedful."
-                )
+            _check_format(told["format"], folder)
             same = told.pop("sha256") == _digest(told)
             file = _Facts.model_validate(told)
             if not same or file.weights_sha256 != hashlib.sha256(weights).hexdigest():
@@ -104,7 +168,7 @@ class Bundle:
                     f"{folder} is not as it was written: the checksum of its files differs. "
                     "It was truncated or edited; write it again or take a fresh copy."
                 )
-            state = load(weights)
+            return _bundle(file, load(weights), folder)
         except (KeyError, TypeError, AttributeError, ValueError, SafetensorError) as error:
             if isinstance(error, DataError):
                 raise
@@ -112,28 +176,23 @@ class Bundle:
                 f"{folder} is not a readable bundle ({type(error).__name__}). "
                 "It was truncated or edited; write it again or take a fresh copy."
             ) from error
-        return Bundle(
-            model=file.model,
-            shape=Shape(**file.shape.model_dump()),
-            state=state,
-            scaler=Scaler(
-                kind=file.scaler.kind,
-                columns=file.scaler.columns,
-                target=file.scaler.target,
-                centre=np.array(file.scaler.centre),
-                spread=np.array(file.scaler.spread),
-                rows=file.scaler.rows,
-            ),
-            step=Step(**file.step.model_dump()),
-            codes={name: tuple(codes) for name, codes in file.codes.items()},
-            facts=file.facts,
-        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves the built network out: it is built again where it is needed."""
+        return {name: value for name, value in self.__dict__.items() if name != "ready"}
 
     def __repr__(self) -> str:
+        columns = self.scaler.columns
+        read = ", ".join(columns) if len(columns) <= 8 else f"{len(columns)} columns"
+        told = f", {self.intervals}" if self.intervals else ""
+        where = f", in {self.folder}" if self.folder else ""
         return (
-            f"Bundle({self.model}: {', '.join(self.scaler.columns)} over {self.shape.window} rows -> "
-            f"{self.scaler.target}, {self.shape.horizon} ahead)"
+            f"Bundle({self.model}: {read} over {self.shape.window} rows -> {', '.join(self.targets)}, "
+            f"{self.shape.horizon} ahead{told}{where})"
         )
+
+
+# --- the file -----------------------------------------------------------------------------------------------------
 
 
 class _Part(BaseModel):
@@ -146,16 +205,17 @@ class _Sizes(_Part):
     window: PositiveInt
     features: PositiveInt
     horizon: PositiveInt
-    target: NonNegativeInt
+    targets: tuple[NonNegativeInt, ...]
+    known: tuple[NonNegativeInt, ...]
+    flags: tuple[NonNegativeInt, ...]
 
 
 class _Scales(_Part):
     kind: str
     columns: tuple[str, ...]
-    target: str
-    centre: list[float]
-    spread: list[float]
+    outputs: tuple[str, ...]
     rows: tuple[int, int]
+    members: tuple[str, ...]
 
 
 class _Stride(_Part):
@@ -163,15 +223,85 @@ class _Stride(_Part):
     frequency: str
 
 
+class _Words(_Part):
+    known: tuple[str, ...]
+    static: tuple[str, ...]
+    series: str | None
+    time: str | None
+    levels: dict[str, tuple[str, ...]]
+    codes: dict[str, tuple[float, ...]]
+
+
+class _Bands(_Part):
+    levels: tuple[float, ...]
+    windows: NonNegativeInt
+    refused: tuple[float, ...]
+
+
 class _Facts(_Part):
     format: int
     model: str
+    plan: dict[str, Any] | None
     shape: _Sizes
     scaler: _Scales
     step: _Stride
-    codes: dict[str, list[float]] = {}
+    reading: _Words
+    intervals: _Bands | None
+    levels: tuple[float, ...]
+    scores: tuple[tuple[str, str, str, float | None], ...]
+    notes: tuple[str, ...]
     weights_sha256: str
     facts: dict[str, Any]
+
+
+def _bundle(file: _Facts, tensors: Mapping[str, Tensor], folder: Path) -> Bundle:
+    scaler = Scaler(
+        **file.scaler.model_dump(), centre=tensors["scaler.centre"].numpy(), spread=tensors["scaler.spread"].numpy()
+    )
+    bands = file.intervals
+    return Bundle(
+        model=file.model,
+        plan=None if file.plan is None else Plan.from_dict(file.plan),
+        shape=Shape(**file.shape.model_dump()),
+        state={name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")},
+        scaler=scaler,
+        step=Step(**file.step.model_dump()),
+        reading=Reading(**file.reading.model_dump()),
+        intervals=None
+        if bands is None
+        else Intervals(**bands.model_dump(), margins=tensors["interval.margins"].numpy()),
+        levels=file.levels,
+        scores=tuple((*row[:3], float("nan") if row[3] is None else row[3]) for row in file.scores),
+        notes=file.notes,
+        facts=file.facts,
+        folder=folder,
+    )
+
+
+def _tensors(bundle: Bundle) -> dict[str, Tensor]:
+    """Gives all arrays of a bundle by name; a weight that two names share is written twice."""
+    found = {f"model.{name}": value.detach().cpu().clone().contiguous() for name, value in bundle.state.items()}
+    arrays = {"scaler.centre": bundle.scaler.centre, "scaler.spread": bundle.scaler.spread}
+    if bundle.intervals is not None:
+        arrays["interval.margins"] = bundle.intervals.margins
+    return found | {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+
+
+def _named(value: object, part: type[_Part]) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in part.model_fields}
+
+
+def _check_format(found: Any, folder: Path) -> None:
+    if found > FORMAT:
+        raise DataError(
+            f"{folder} was written by a later Heedful (format {found}, this one reads {FORMAT}). "
+            "Install a newer Heedful."
+        )
+    if found < FORMAT:
+        raise DataError(
+            f"{folder} was written by an earlier Heedful (format {found}, this one reads {FORMAT}), whose bundles do "
+            "not say all that is needed now. Train it again with heedful fit or heedful compare."
+        )
 
 
 def _digest(facts: Mapping[str, Any]) -> str:
@@ -186,72 +316,3 @@ def _read(path: Path) -> bytes:
             f"A bundle needs the file {path}, which cannot be read ({error.strerror}). "
             "Give the folder that holds model.safetensors and bundle.json."
         ) from error
-
-
-def predict(
-    bundle: Bundle | str | Path, data: Any, *, time: str | None = None, date_format: str | None = None
-) -> pd.DataFrame:
-    """Continues a table beyond its last row.
-
-    Args:
-        bundle: a bundle or its folder.
-        data: path or frame with the columns that the bundle was trained on; its last `window` rows are used.
-        time: the time column, found by itself if not named.
-
-    Returns: a frame with columns time, step, predicted; one row per step of the horizon, in original units. What was
-             filled, reordered or taken as missing, and how old the newest target value is, stands in
-             `frame.attrs["notes"]`.
-    Raises:  DataError if a column or the time is missing, if rows are further apart or closer than in training, or if
-             there are fewer rows, or fewer observed ones, than the window needs.
-    """
-    if not isinstance(bundle, Bundle):
-        bundle = Bundle.load(bundle)
-    scaler = bundle.scaler
-    series = build_series(
-        read(data, date_format=date_format),
-        scaler.target,
-        time=time,
-        like=scaler.columns,
-        codes=bundle.codes,
-        step=bundle.step,
-        date_format=date_format,
-    )
-    age = _age(bundle, series)
-    x = scaler.inputs(series.values[-bundle.shape.window :])
-    step = series.step if bundle.step.kind == "rows" else bundle.step
-    with torch.inference_mode():
-        z = bundle.network()(torch.from_numpy(x[None]))
-    frame = pd.DataFrame(
-        {
-            "time": continue_times(series.times, step, bundle.shape.horizon),
-            "step": np.arange(1, bundle.shape.horizon + 1),
-            "predicted": scaler.restore(z.numpy())[0],
-        }
-    )
-    frame.attrs["notes"] = series.notes
-    if age:
-        rows = "row" if age == 1 else "rows"
-        frame.attrs["notes"] += (f"The newest observed value of {scaler.target} is {age:,} {rows} old.",)
-    return frame
-
-
-def _age(bundle: Bundle, series: Series) -> int:
-    """Gives the rows since the target was last observed; raises DataError if the rows cannot carry a forecast."""
-    window, target, step = bundle.shape.window, bundle.scaler.target, bundle.step
-    if step.kind != "rows" and not isinstance(series.times, pd.DatetimeIndex):
-        raise DataError(
-            f"predict needs a table with a time column, as this bundle was trained on one ({step}), and found none in "
-            f"'{series.name}'. Name it with --time, or add it."
-        )
-    if len(series) < window:
-        raise DataError(
-            f"predict needs the last {window} rows of '{target}', got {len(series)}. Give a table with more rows."
-        )
-    seen = series.observed[:, series.target_index][::-1]
-    gone = window - int(seen[:window].sum())
-    if 2 * gone > window:
-        raise DataError(
-            f"predict needs the last {window} rows of '{target}', and {gone} of them have no observed value. "
-            "Give a table whose newest rows are filled, or end it at the last of them."
-        )
-    return int(seen.argmax())

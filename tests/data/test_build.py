@@ -273,7 +273,7 @@ def test_columns_that_say_nothing_are_left_out_and_named() -> None:
     assert series.columns == ("y", "flag", "wind")
     assert list(series.values[:4, 1]) == [1.0, 0.0, 0.0, 1.0]
     for words in (
-        "Text columns left out: site.",
+        "less than two levels in the train rows left out: site.",
         "Constant columns left out: flat.",
         "without any value left out: empty.",
     ):
@@ -299,8 +299,7 @@ def test_named_features_are_used_with_the_target_in_the_order_of_the_file() -> N
             DataError,
             "it holds text, first 'north' in row 1.*numeric columns: y",
         ),
-        ("y", {"features": ["site"]}, DataError, "'site' holds text, first 'north' in row 1.*cannot be an input yet"),
-        ("y", {"features": ["part"]}, DataError, "'part' cannot be a feature: it holds text, first 'x' in row 8"),
+        ("y", {"features": ["part"]}, DataError, "'part' cannot be an input: it holds text, first 'x' in row 8"),
         ("part", {}, DataError, "first 'x' in row 8"),
         ("flat", {}, DataError, "'flat' is constant"),
         ("empty", {}, DataError, "'empty' has no value in any row"),
@@ -409,7 +408,7 @@ def test_masks_are_appended_for_columns_with_missing_values_only() -> None:
     x = np.arange(float(ROWS)) % 4
     x[[5, 9]] = np.nan
     series = build(frame(x=x, z=np.sin(np.arange(ROWS))), mask=True)
-    assert series.columns == ("y", "x", "z", "x missing")
+    assert series.columns == ("y", "x", "z", "x missing", "x age")
     assert list(np.flatnonzero(series.values[:, 3])) == [5, 9]
     assert series.observed[:, 3].all()
     assert not series.observed[5, 1]
@@ -520,8 +519,8 @@ def test_like_gives_the_columns_of_an_earlier_series_masks_included() -> None:
     earlier = build(frame(x=x), mask=True)
     later = frame(x=1.0, more=np.sin(np.arange(ROWS)))[["more", "x", "y", "time"]].assign(y=3.0)
     series = build(later, like=earlier.columns, features=earlier.columns)
-    assert series.columns == earlier.columns == ("y", "x", "x missing")
-    np.testing.assert_array_equal(series.values, np.tile([3.0, 1.0, 0.0], (ROWS, 1)))
+    assert series.columns == earlier.columns == ("y", "x", "x missing", "x age")
+    np.testing.assert_array_equal(series.values, np.tile([3.0, 1.0, 0.0, 0.0], (ROWS, 1)))
 
 
 def test_the_step_of_an_earlier_series_places_rows() -> None:

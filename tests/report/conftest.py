@@ -15,8 +15,8 @@ NETWORKS = {
     "cnn_lstm": "published",
     "cnn_lstm_eca": "published",
     "attention_lstm": "published",
-    "repaired_cnn_lstm": "repaired",
-    "repaired_cnn_lstm_eca": "repaired",
+    "cnn-lstm": "preset",
+    "cnn-lstm+eca": "preset",
 }
 
 

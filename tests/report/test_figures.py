@@ -87,7 +87,7 @@ def test_numbers_too_large_for_a_picture_are_gaps_not_warnings(make: Make) -> No
     comparison = make(seeds=1)
     comparison.trials[-1].test[0, 0] = 1e100
     traces = figures.curves(view.page_data(comparison)).data
-    gaps = [int(np.isnan(np.asarray(t.y)).sum()) for t in traces if t.meta["model"] == "repaired_cnn_lstm_eca"]
+    gaps = [int(np.isnan(np.asarray(t.y)).sum()) for t in traces if t.meta["model"] == "cnn-lstm+eca"]
     assert gaps == [1]
 
 

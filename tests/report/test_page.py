@@ -87,23 +87,23 @@ def test_every_model_has_a_row_a_switch_and_a_description(make: Make) -> None:
 
 
 def test_the_verdict_comes_first_and_names_the_best_model_with_its_score(make: Make) -> None:
-    comparison = make(networks={"net": "repaired"})
+    comparison = make(networks={"net": "preset"})
     best = comparison.summary.index[0]
     text = Reader(own(page.render(comparison))).text
     assert text.index(f"Best here: {best}, RMSE {comparison.summary['rmse'].iloc[0]:.4f}"[:-2]) < text.index("Rows")
 
 
 def test_a_model_that_does_not_beat_persistence_is_told_before_the_table(make: Make) -> None:
-    text = Reader(own(page.render(make(networks={"good": "repaired", "poor": "published"}, seeds=2)))).text
+    text = Reader(own(page.render(make(networks={"good": "preset", "poor": "published"}, seeds=2)))).text
     assert "No better than repeating the last value" not in text
-    networks = {f"poor_{i}": "repaired" for i in range(5)}
+    networks = {f"poor_{i}": "preset" for i in range(5)}
     text = Reader(own(page.render(make(networks=networks, seeds=2)))).text
     assert text.index("No better than repeating the last value") < text.index("Scores on the test part")
 
 
 def test_names_with_markup_are_shown_and_never_run(make: Make) -> None:
     nasty = "</script><script>alert(1)</script>&"
-    html = page.render(make(networks={nasty: "repaired"}, target="<img src=x onerror=alert(2)>"))
+    html = page.render(make(networks={nasty: "preset"}, target="<img src=x onerror=alert(2)>"))
     assert "<script>alert(1)" not in html
     assert "<img" not in own(html)
     reader = Reader(own(html))
@@ -116,7 +116,7 @@ def test_names_with_markup_are_shown_and_never_run(make: Make) -> None:
 
 
 def test_a_large_comparison_stays_small_and_says_what_it_leaves_out(make: Make) -> None:
-    networks = {f"network_{i}": "repaired" for i in range(10)} | {"attention_lstm": "published"}
+    networks = {f"network_{i}": "preset" for i in range(10)} | {"attention_lstm": "published"}
     times = pd.date_range("2015-01-01", periods=55_000, freq="h", tz="Europe/Berlin")
     comparison = make(rows=55_000, horizon=24, window=48, networks=networks, times=times, epochs=350)
     html = page.render(comparison)
@@ -151,10 +151,10 @@ def test_equal_arrays_are_written_once(make: Make) -> None:
 
 
 def test_an_unfinished_run_says_so_and_what_is_missing(make: Make) -> None:
-    missing = ("repaired_cnn_lstm", "repaired_cnn_lstm_eca")
+    missing = ("cnn-lstm", "cnn-lstm+eca")
     text = Reader(own(page.render(make(finished=False, unfinished_models=missing)))).text
     assert "stopped before it was finished" in text
-    assert "(5 of 7 models; not run: repaired_cnn_lstm, repaired_cnn_lstm_eca)" in text
+    assert "(5 of 7 models; not run: cnn-lstm, cnn-lstm+eca)" in text
     assert "stopped before" not in Reader(own(page.render(make()))).text
 
 

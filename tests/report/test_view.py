@@ -63,7 +63,7 @@ def test_a_map_is_brought_to_windows_and_one_axis(
 
 
 def test_maps_over_time_come_first_and_those_left_out_are_counted(make: Make) -> None:
-    networks = {f"net_{i}_eca": "repaired" for i in range(5)} | {"attention_lstm": "published"}
+    networks = {f"net_{i}_eca": "preset" for i in range(5)} | {"attention_lstm": "published"}
     maps, left_out = view.map_views(make(networks=networks))
     assert [m.axis for m in maps] == ["time"] + ["channel"] * view.OTHER_MAPS
     assert left_out == 5 - view.OTHER_MAPS
@@ -97,7 +97,7 @@ def test_a_map_without_windows_is_not_drawn(make: Make) -> None:
 
 
 def test_the_best_model_the_best_network_and_persistence_are_shown_first(make: Make) -> None:
-    comparison = make(networks={"poor_a": "repaired", "poor_b": "repaired"})
+    comparison = make(networks={"poor_a": "preset", "poor_b": "preset"})
     page = view.page_data(comparison)
     networks = [line.name for line in page.lines if line.kind != "baseline"]
     assert set(page.first) == {page.lines[0].name, networks[0], "persistence"}

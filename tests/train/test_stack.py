@@ -13,7 +13,7 @@ from heedful.models import Shape, get
 from heedful.train.stack import LONGEST_RECURRENCE, stack, stackable, unstack
 
 SEEDS, BATCH, WINDOW, FEATURES, HORIZON = 3, 7, 5, 4, 2
-CATALOGUED = ("cnn_lstm", "cnn_lstm_se", "cnn_lstm_eca", "cnn_lstm_cbam", "cnn_lstm_hw", "repaired_cnn_lstm")
+CATALOGUED = ("cnn_lstm", "cnn_lstm_se", "cnn_lstm_eca", "cnn_lstm_cbam", "cnn_lstm_hw", "cnn-lstm")
 
 
 class Recurrent(nn.Module):

@@ -13,7 +13,7 @@ from heedful.train import Recipe
 from heedful.trial import engines
 
 SHORT = Recipe(epochs=2, batch=32)
-SMALL = {"window": 6, "models": "cnn_lstm,repaired_cnn_lstm", "seeds": 2, "recipe": SHORT, "jobs": 1}
+SMALL = {"window": 6, "models": "cnn_lstm,cnn-lstm", "seeds": 2, "recipe": SHORT, "jobs": 1}
 
 
 def table(rows: int = 240) -> pd.DataFrame:
@@ -79,7 +79,7 @@ def test_run_json_says_all_that_is_needed_to_repeat(run):
 
 
 def test_the_best_bundle_of_each_model_is_kept_by_validation_loss(run):
-    for name in ("cnn_lstm", "repaired_cnn_lstm"):
+    for name in ("cnn_lstm", "cnn-lstm"):
         kept = [int(p.name) for p in (run.folder / "models" / name).iterdir()]
         trials = [t for t in run.trials if t.model == name]
         best = min(trials, key=lambda t: t.history[t.best_epoch - 1].validation)
@@ -102,7 +102,7 @@ def test_the_same_command_continues_and_trains_nothing_again(run, monkeypatch):
 
 def test_a_lost_trial_is_trained_again_to_the_same_numbers(tmp_path, run):
     again = heedful.compare(table(), "load", out=tmp_path / "two", **SMALL)
-    next((tmp_path / "two" / "trials").glob("repaired_cnn_lstm-1*")).unlink()
+    next((tmp_path / "two" / "trials").glob("cnn-lstm-1*")).unlink()
     (tmp_path / "two" / "trials" / "cnn_lstm-0.safetensors").write_bytes(b"half a record")
     again = heedful.compare(table(), "load", out=tmp_path / "two", **SMALL)
     pd.testing.assert_frame_equal(again.scores, run.scores)
@@ -135,7 +135,7 @@ def test_processes_do_not_change_the_numbers(run):
 def test_pandas_polars_and_files_give_the_same_result(run, tmp_path):
     table().to_csv(tmp_path / "t.csv", index=False)
     table().to_parquet(tmp_path / "t.parquet")
-    options = SMALL | {"models": "repaired_cnn_lstm", "seeds": 1}
+    options = SMALL | {"models": "cnn-lstm", "seeds": 1}
     frames = [
         heedful.compare(data, "load", **options).scores["value"]
         for data in (table(), pl.from_pandas(table()), tmp_path / "t.csv", str(tmp_path / "t.parquet"))
@@ -163,7 +163,7 @@ def test_published_models_say_what_was_widened_and_when_values_leave_their_range
 
 def test_a_lagged_copy_is_called_one():
     walk = pd.DataFrame({"close": 100 + np.random.default_rng(5).normal(size=600).cumsum()})
-    result = heedful.compare(walk, "close", **SMALL | {"models": "repaired_cnn_lstm", "recipe": Recipe(epochs=25)})
+    result = heedful.compare(walk, "close", **SMALL | {"models": "cnn-lstm", "recipe": Recipe(epochs=25)})
     said = " ".join(f.text for f in result.findings)
     assert "No better than repeating the last value" in said
     assert "lagged copy" in said
@@ -223,10 +223,10 @@ def test_a_part_without_an_observed_target_is_refused(tmp_path, rows, part):
 
 def test_a_network_that_diverges_is_said_to_have_not_trained():
     result = heedful.compare(
-        table(), "load", **SMALL | {"models": "repaired_cnn_lstm", "recipe": Recipe(epochs=2, learning_rate=1e30)}
+        table(), "load", **SMALL | {"models": "cnn-lstm", "recipe": Recipe(epochs=2, learning_rate=1e30)}
     )
     said = {f.text: [name for name, _ in f.models] for f in result.findings}
-    assert said["No better than repeating the last value:"][-1] == "repaired_cnn_lstm"
+    assert said["No better than repeating the last value:"][-1] == "cnn-lstm"
     assert any(text.startswith("Did not train") for text in said)
 
 

@@ -25,7 +25,7 @@ def made(wave: Series) -> Callable[..., Comparison]:
                     repeated = np.repeat(last[:, None], horizon, axis=1)
                     both.append(repeated if shift is None else tables.truth(laid) + shift)
                 trials.append(Trial(model=name, seed=None if shift is None else seed, validation=both[0], test=both[1]))
-        models = {n: ModelNote(name=n, kind="repaired", summary="") for n in shifts}
+        models = {n: ModelNote(name=n, kind="preset", summary="") for n in shifts}
         models["persistence"] = ModelNote(name="persistence", kind="baseline", summary="")
         return Comparison(
             series=wave, split=parts, validation=validation, test=test, season=24, trials=tuple(trials), models=models

@@ -10,119 +10,219 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from heedful.data.clean import fill_forward, is_code
+from heedful.data.calendar import NAMES as CALENDAR
+from heedful.data.calendar import calendar_names, calendar_values
+from heedful.data.categories import encode, expand, find_levels, one_hot
+from heedful.data.clean import is_code
 from heedful.data.columns import Lead, as_numbers, candidates, check_target, find_codes, varying
-from heedful.data.series import Series
+from heedful.data.future import settle
+from heedful.data.gaps import AGE, MASK, age_columns, fill, fill_members, hold, mask_columns, start_at_nothing
+from heedful.data.grid import Grid, lay_grid, words
+from heedful.data.panel import check_static, leading, rows_of
+from heedful.data.roles import Roles, declare
+from heedful.data.series import Member, Series
 from heedful.data.stamps import Stamps, find_stamps
-from heedful.data.step import Step, agree, find_step, frequency_of, slots, stamps
+from heedful.data.step import Step
 from heedful.data.table import Table
-from heedful.errors import DataError, OptionError, unknown
+from heedful.errors import DataError, OptionError
 
-MASK = " missing"
-DECIDE_ON = 0.7
 _BLOCK = 1 << 20
+FUTURE = (None, "keep", "drop")
 
 
 def build_series(
     table: Table,
-    target: str,
+    target: str | Sequence[str],
     *,
     time: str | None = None,
     features: Sequence[str] | None = None,
+    past: Sequence[str] = (),
+    known: Sequence[str] = (),
+    static: Sequence[str] = (),
+    series: str | None = None,
+    calendar: bool = False,
     date_format: str | None = None,
     mask: bool = False,
     decide_on: float | int | None = None,
     missing: Sequence[float] | None = None,
     like: Sequence[str] | None = None,
     codes: Mapping[str, Sequence[float]] | None = None,
+    levels: Mapping[str, Sequence[str]] | None = None,
     step: Step | None = None,
+    future: str | None = None,
 ) -> Series:
     """Puts a table in time order and keeps what a model can use.
 
+    Naming any of features, past, known or static restricts the inputs to the named columns and the targets.
+
     Args:
-        target: the column to forecast; its past is always among the inputs.
+        target: the column to forecast, or several; their past is always among the inputs.
         time: the time column; by default it is looked for by type, name and content.
-        features: input columns beside the target; by default every numeric column.
+        features: input columns beside the target, of which only the past is known; by default every numeric column,
+            and every text column of at most 32 levels.
+        past: the same as features, for tables in which other columns are known or static.
+        known: input columns whose values are known over the horizon too: plans, tariffs, holidays.
+        static: input columns that tell the series of a panel apart and never change within one.
+        series: the column that says which of several series a row belongs to.
+        calendar: adds waves of the hour, the weekday and the day of the year, as far as the step resolves them.
         date_format: strptime format of the time column when it is ambiguous.
-        mask: appends a 0/1 column "<name> missing" for each column with missing values.
+        mask: appends a 0/1 column "<name> missing" and a column "<name> age", log(1 + rows since a value was last
+            observed), for each column with missing values in the train rows.
         decide_on: the first rows in time order, a share below 1 or a number, on which it is decided what stands for
-            missing and which columns are of use; give the size of the train part (70 % if not given).
+            missing, which columns are of use and which levels a text has; give the size of the train part (70 % if
+            not given).
         missing: values that stand for missing in every column; by default codes such as -999 are looked for, an
             empty list switches that off.
-        like: columns of an earlier series: exactly these, in this order, its mask columns included; nothing is
-            decided anew.
+        like: columns of an earlier series: exactly these, in this order, masks, levels and calendar included;
+            nothing is decided anew. Give its known, static, codes and levels with it.
         codes: values that stand for missing, column by column, as an earlier series gives them in `codes`.
+        levels: levels of text columns, as an earlier series gives them in `levels`.
         step: the step of an earlier series; gaps are put in by it.
+        future: what rows after the last observed target are: "keep" takes them as the rows to be forecast, "drop"
+            leaves them out; by default they are left out if roles were declared, else they are rows as any other.
 
-    Raises: UnknownName for columns that are not there; DataError, naming column and row, for unusable ones.
+    Raises: UnknownName for columns that are not there; OptionError for a column of two parts; DataError, naming column
+            and row, for unusable ones, and for values of a past column in rows that are to be forecast.
     """
+    if future not in FUTURE:
+        raise OptionError(f"build_series knows the futures 'keep' and 'drop', got {future!r}.")
     names = [str(name) for name in table.frame.columns]
-    plain = _without_masks(like, names) if like is not None else features
-    for name in [target, *(plain or [])]:
-        if name not in names:
-            raise unknown("column", name, names)
-    when = find_stamps(table, time, target, date_format)
-    chosen, notes = candidates(table, target, plain, when)
-    grid = _grid(table, when, _order(table, when), step)
-    lead = Lead(table=table, rows=grid.leading(_leading(decide_on, grid.total)), dated=when.times is not None)
-    told, reason = _told_codes(chosen, missing, codes, like), "as it was told"
-    if told is None:
-        told, more = find_codes(lead, chosen)
-        notes, reason = [*notes, *more], "it is far off all others"
     if like is None:
-        chosen, more = varying(lead, chosen, target, told, named=features is not None)
-        notes += more
-    values, more = _numbers(table, chosen, grid, told, reason)
+        roles = declare(names, target, features=features, past=past, known=known, static=static, series=series)
+    else:
+        roles = _earlier(names, target, like, known, static, series, levels or {})
+    when = find_stamps(table, time, roles.targets[0], date_format)
+    grid = lay_grid(table, when, step, roles.series)
+    check_static(table, roles.static, grid)
+    members = grid.members or (Member(name=table.name, start=0, stop=grid.total),)
+    lead = Lead(table=table, rows=grid.rows_in(leading(members, grid.times, decide_on)), dated=when.times is not None)
+    fixed = like is not None
+    chosen, notes = _choose(lead, roles, when, missing, codes, levels if levels is not None or not fixed else {}, fixed)
+    notes = [*roles.left_out([name for name in names if name not in when.columns]), *notes]
+    values, more = _numbers(table, chosen, grid)
     notes += [*more, *grid.notes]
-    values, observed, times, more = _fill(values, chosen, grid.times, fixed=like is not None)
+    made, more = _filled(values, chosen, grid, members, roles, decide_on, fixed=fixed)
     notes += more
-    if like is None:
-        check_target(target, chosen, values, observed, times, _leading(decide_on, len(values)))
-    columns = tuple(chosen)
-    if mask or (like is not None and len(plain or ()) < len(like)):
-        columns, values, observed = _masks(columns, values, observed, like, _leading(decide_on, len(values)))
-    if like is not None:
-        index = [columns.index(name) for name in like]
-        if index != list(range(len(columns))):
-            columns, values, observed = tuple(like), values[:, index].copy(), observed[:, index].copy()
-    return Series(
+    made = _with_masks(made, chosen, mask, like, decide_on)
+    made = _with_calendar(made, calendar, like, grid.step)
+    made = made if like is None else made.ordered(like)
+    found = Series(
         name=table.name,
-        columns=columns,
-        target=target,
-        values=values,
-        observed=observed,
-        times=times,
+        columns=made.columns,
+        targets=roles.targets,
+        values=made.values,
+        observed=made.observed,
+        times=made.times,
         step=grid.step,
-        fingerprint=_fingerprint(columns, values, observed, times),
+        fingerprint="",
         notes=(*table.notes, *when.notes, *notes),
-        codes={name: told[name] for name in chosen if told.get(name)},
+        codes={name: chosen.codes[name] for name in chosen.names if chosen.codes.get(name)},
+        levels=chosen.levels,
+        known=made.among((*expand((*roles.known, *roles.static), chosen.levels), *CALENDAR)),
+        static=made.among(expand(roles.static, chosen.levels)),
+        plain=made.plain,
+        members=made.members if grid.members else (),
     )
+    found = settle(found, future or ("drop" if roles.declared else None))
+    return replace(found, fingerprint=_fingerprint(found))
 
 
-def _without_masks(like: Sequence[str], names: Sequence[str]) -> list[str]:
-    return [name for name in like if name in names or not name.endswith(MASK)]
+def _earlier(
+    names: Sequence[str],
+    target: str | Sequence[str],
+    like: Sequence[str],
+    known: Sequence[str],
+    static: Sequence[str],
+    series: str | None,
+    levels: Mapping[str, Sequence[str]],
+) -> Roles:
+    """Gives the roles that the columns of an earlier series had in its table: masks, levels and calendar undone."""
+    texts = {one_hot(name, level): name for name, found in levels.items() for level in found}
+
+    def raw(columns: Sequence[str]) -> list[str]:
+        plain = [
+            name
+            for name in columns
+            if name in names or name in texts or not (name.endswith((MASK, AGE)) or name in CALENDAR)
+        ]
+        return list(dict.fromkeys(texts.get(name, name) for name in plain))
+
+    still = raw(static)
+    ahead = [name for name in raw(known) if name not in still]
+    plain = [name for name in raw(like) if name not in {*still, *ahead}]
+    return declare(names, target, features=plain, known=ahead, static=still, series=series)
 
 
-def _leading(decide_on: float | int | None, rows: int) -> int:
-    """Gives the number of leading rows on which decisions are made."""
-    share = DECIDE_ON if decide_on is None else decide_on
-    if not (share > 0 and math.isfinite(share)) or (share > 1 and share != int(share)):
-        raise OptionError(f"decide_on needs a share of the rows (up to 1) or a number of rows, got {decide_on}.")
-    whole = share > 1 or isinstance(share, int)
-    return min(rows, int(share) if whole else int(rows * share + 1e-9))
+# --- columns --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    """Columns of the table that become inputs, the levels of those that are texts, and codes for missing."""
+
+    names: tuple[str, ...]
+    levels: Mapping[str, tuple[str, ...]]
+    codes: Mapping[str, tuple[float, ...]]
+    reason: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return expand(self.names, self.levels)
+
+    @property
+    def labels(self) -> list[str]:
+        """What notes call the columns: a text column by its own name, not by its levels."""
+        return [name for name in self.names for _ in self.levels.get(name, ("",))]
+
+    @property
+    def texts(self) -> list[int]:
+        """Places of the one-hot columns."""
+        return [j for j, name in enumerate(self.labels) if name in self.levels]
+
+
+def _choose(
+    lead: Lead,
+    roles: Roles,
+    when: Stamps,
+    missing: Sequence[float] | None,
+    codes: Mapping[str, Sequence[float]] | None,
+    levels: Mapping[str, Sequence[str]] | None,
+    fixed: bool,
+) -> tuple[_Chosen, list[str]]:
+    """Decides on the leading rows which columns are of use, unless an earlier series decided."""
+    chosen, texts, notes = candidates(lead.table, roles, when, tuple(levels or ()))
+    if roles.static and not roles.series:
+        notes.append(f"Static columns tell nothing about a single series and were left out: {', '.join(roles.static)}.")
+        chosen = [name for name in chosen if name not in roles.static]
+        texts = [name for name in texts if name not in roles.static]
+    if levels is None:
+        found, more = find_levels(lead, texts, roles.named or ())
+        notes += more
+    else:
+        found = {name: tuple(levels[name]) for name in texts if name in levels}
+    numbers = [name for name in chosen if name not in texts]
+    told, reason = _told_codes(numbers, missing, codes, fixed), "as it was told"
+    if told is None:
+        told, more = find_codes(lead, numbers)
+        notes, reason = [*notes, *more], "it is far off all others"
+    if not fixed:
+        numbers, more = varying(lead, numbers, roles.targets, told, named=roles.named is not None)
+        notes += more
+    kept = tuple(name for name in chosen if name in found or name in numbers)
+    return _Chosen(names=kept, levels=found, codes=told, reason=reason), notes
 
 
 def _told_codes(
     columns: Sequence[str],
     missing: Sequence[float] | None,
     codes: Mapping[str, Sequence[float]] | None,
-    like: Sequence[str] | None,
+    fixed: bool,
 ) -> dict[str, tuple[float, ...]] | None:
     """Gives the codes the caller told, column by column; None if they are to be found."""
     if missing is not None:
         given = tuple(dict.fromkeys(float(code) for code in missing if not math.isnan(code)))
         return dict.fromkeys(columns, given)
-    if codes is not None or like is not None:
+    if codes is not None or fixed:
         return {name: tuple(found) for name, found in (codes or {}).items() if name in columns}
     return None
 
@@ -130,200 +230,135 @@ def _told_codes(
 # --- the array ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Grid:
-    """Where the rows of a table go: `order` gives them in time order, `places` their rows in the series."""
-
-    total: int
-    times: pd.Index
-    step: Step
-    order: np.ndarray | None = None
-    places: np.ndarray | None = None
-    notes: tuple[str, ...] = ()
-
-    def leading(self, rows: int) -> np.ndarray | slice:
-        """Gives the rows of the table that are among the first rows of the series."""
-        count = rows if self.places is None else int(np.searchsorted(self.places, rows))
-        return slice(0, count) if self.order is None else self.order[:count]
-
-
-def _numbers(
-    table: Table, columns: Sequence[str], grid: _Grid, codes: Mapping[str, tuple[float, ...]], reason: str
-) -> tuple[np.ndarray, list[str]]:
-    """Copies the columns once, into one contiguous array in time order; codes and gaps become NaN."""
-    found = [as_numbers(table.frame[name]) for name in columns]
-    kind = np.float32 if all(column.dtype == np.float32 for column in found) else np.float64
-    values = np.empty((grid.total, len(columns)), dtype=kind)
+def _numbers(table: Table, chosen: _Chosen, grid: Grid) -> tuple[np.ndarray, list[str]]:
+    """Copies the columns once, into one contiguous array in time order; codes, empty texts and gaps become NaN."""
+    numbers = {name: as_numbers(table.frame[name]) for name in chosen.names if name not in chosen.levels}
+    kind = np.float32 if all(column.dtype == np.float32 for column in numbers.values()) else np.float64
+    values = np.empty((grid.total, len(chosen.columns)), dtype=kind)
     if grid.places is not None:
         values[:] = np.nan
-    notes = []
-    for j, (name, column) in enumerate(zip(columns, found, strict=True)):
-        ordered = column if grid.order is None else column[grid.order]
-        values[slice(None) if grid.places is None else grid.places, j] = ordered
-        for code in codes.get(name, ()):
+    rows, notes, j = slice(None) if grid.places is None else grid.places, [], 0
+    for name in chosen.names:
+        if name in chosen.levels:
+            for column in encode(table.frame[name], chosen.levels[name]):
+                values[rows, j] = column if grid.order is None else column[grid.order]
+                j += 1
+            continue
+        values[rows, j] = numbers[name] if grid.order is None else numbers[name][grid.order]
+        for code in chosen.codes.get(name, ()):
             hit = is_code(values[:, j], [code])
             if hit.any():
                 values[hit, j] = np.nan
+                count = int(hit.sum())
                 notes.append(
-                    f"{code:.15g} in '{name}' was taken as missing ({hit.sum():,} {_rows(int(hit.sum()))}): {reason}."
+                    f"{code:.15g} in '{name}' was taken as missing ({count:,} {words(count)}): {chosen.reason}."
                 )
+        j += 1
     return values, notes
 
 
-# --- time -----------------------------------------------------------------------------------------
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Made:
+    """The array as far as it is made."""
 
+    columns: tuple[str, ...]
+    values: np.ndarray
+    observed: np.ndarray
+    times: pd.Index
+    members: tuple[Member, ...]
+    plain: tuple[str, ...] = ()
 
-def _order(table: Table, when: Stamps) -> np.ndarray | None:
-    """Gives the rows in time order, None if they are; refuses a stamp that occurs twice."""
-    if when.times is None:
-        return None
-    ticks = when.times.asi8
-    least = min((int(np.diff(ticks[i : i + _BLOCK + 1]).min()) for i in range(0, len(ticks) - 1, _BLOCK)), default=1)
-    if least > 0:
-        return None
-    order = np.argsort(ticks, kind="stable")
-    again = np.flatnonzero(np.diff(ticks[order]) == 0)
-    if len(again):
-        raise _twice(table, when, order, again)
-    return order
+    def among(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Gives the columns that are among the names."""
+        return tuple(name for name in self.columns if name in names)
 
-
-def _twice(table: Table, when: Stamps, order: np.ndarray, again: np.ndarray) -> DataError:
-    times = when.times
-    if times is None:
-        raise TypeError("_twice needs stamps.")
-    first, second = sorted((int(order[again[0]]), int(order[again[0] + 1])))
-    stamp = times[first]
-    hint = "Remove one of them."
-    if len(again) > len(times) / 10:
-        hint = "The table seems to hold several series: give one of them, or another time column with --time."
-    elif times.tz is None and stamp.month in (3, 4, 10, 11) and stamp.hour <= 3 and (times.hour != 0).any():
-        hint = "It may be the hour that autumn's clock change repeats: give times in UTC or with their offset."
-    count = f"; {len(again)} rows repeat a stamp in all" if len(again) > 1 else ""
-    return DataError(
-        f"Column '{', '.join(when.columns)}' has {stamp} twice, in {table.place(first)} and "
-        f"{table.place(second)}{count}. {hint}"
-    )
-
-
-def _order_notes(times: pd.DatetimeIndex | None, order: np.ndarray | None) -> list[str]:
-    if times is None or order is None:
-        return []
-    if (np.diff(order) == -1).all():
-        return ["The file has its newest row first; rows were put in time order."]
-    moved = int((order != np.arange(len(order))).sum())
-    return [f"Rows were not in time order ({moved:,} out of place) and were put in order."]
-
-
-def _grid(table: Table, when: Stamps, order: np.ndarray | None, known: Step | None) -> _Grid:
-    """Places rows in time; where a regular step has no row, the series gets one of missing values."""
-    if when.times is None:
-        rows = len(table)
-        return _Grid(total=rows, times=pd.RangeIndex(rows), step=Step(kind="rows", frequency=""))
-    notes = _order_notes(when.times, order)
-    times = pd.DatetimeIndex(when.times if order is None else when.times[order], name=None)
-    step = find_step(times) if known is None else agree(times, known)
-    if step is None:
-        raise DataError(
-            f"Rows are needed with {known}, as the earlier ones had, but '{table.name}' has {find_step(times)}. "
-            "Give a table whose rows are as far apart as those of the table that was trained on."
+    def with_columns(self, names: Sequence[str], values: np.ndarray) -> _Made:
+        """Appends columns that are not scaled; they are always observed."""
+        twice = [name for name in names if name in self.columns]
+        if twice:
+            raise DataError(f"The table has a column '{twice[0]}' already, which is to be made. Rename it.")
+        return replace(
+            self,
+            columns=(*self.columns, *names),
+            values=np.hstack([self.values, values.astype(self.values.dtype)]),
+            observed=np.hstack([self.observed, np.ones(values.shape, dtype=bool)]),
+            plain=(*self.plain, *names),
         )
-    plain = _Grid(total=len(times), times=times, step=step, order=order, notes=tuple(notes))
-    if step.kind not in ("fixed", "calendar"):
-        return plain
-    places = slots(times, step)
-    missing = int(places[-1]) + 1 - len(times)
-    if missing > len(times) and known is None:
-        note = f"The {step} would have {missing:,} gaps, more than rows; rows were left as irregular."
-        middle = pd.Timedelta(np.timedelta64(int(np.median(np.diff(times.asi8))), times.unit))
-        return replace(plain, step=Step(kind="irregular", frequency=frequency_of(middle)), notes=(*notes, note))
-    if missing > len(times):
-        first = _newest(places)
-        notes.append(f"{first:,} {_rows(first)} before {times[first]} left out: too many gaps (step {step.frequency}).")
-        order = np.arange(first, len(times)) if order is None else order[first:]
-        times, places = times[first:], places[first:] - places[first]
-        missing = int(places[-1]) + 1 - len(times)
-        plain = replace(plain, total=len(times), times=times, order=order, notes=tuple(notes))
-    if missing == 0:
-        return plain
-    total = int(places[-1]) + 1
-    ticks = np.array(stamps(times, step, np.arange(total)).asi8)
-    ticks[places] = times.asi8
-    whole = pd.DatetimeIndex(ticks.view(f"M8[{times.unit}]"))
-    if times.tz is not None:
-        whole = whole.tz_localize("UTC").tz_convert(times.tz)
-    notes.append(f"{missing:,} {_rows(missing)} missing in the time grid ({step}) put in as missing.")
-    return replace(plain, total=total, times=whole, places=places, notes=tuple(notes))
+
+    def ordered(self, like: Sequence[str]) -> _Made:
+        """Puts the columns in the order of an earlier series."""
+        index = [self.columns.index(name) for name in like]
+        if index == list(range(len(self.columns))):
+            return self
+        values, observed = self.values[:, index].copy(), self.observed[:, index].copy()
+        return replace(self, columns=tuple(like), values=values, observed=observed)
 
 
-def _newest(places: np.ndarray) -> int:
-    """Gives the first row of the longest stretch up to the newest row that has no more gaps than rows."""
-    spans = places[-1] - places + 1
-    return int(np.flatnonzero(spans <= 2 * np.arange(len(places), 0, -1))[0])
-
-
-def _rows(count: int) -> str:
-    return "row" if count == 1 else "rows"
-
-
-# --- missing values -------------------------------------------------------------------------------
-
-
-def _fill(
-    values: np.ndarray, columns: Sequence[str], times: pd.Index, *, fixed: bool
-) -> tuple[np.ndarray, np.ndarray, pd.Index, list[str]]:
-    seen = ~np.isnan(values)
-    if seen.all():
-        return values, seen, times, []
-    notes, firsts = [], seen.argmax(axis=0)
-    for j, name in enumerate(columns):
-        if not seen[:, j].any():
-            advice = "Give rows that have one." if fixed else "Leave it out."
-            raise DataError(f"Column '{name}' has no usable value in any row. {advice}")
-        if not fixed and firsts[j] > len(values) / 2:
-            raise DataError(
-                f"Column '{name}' has its first value only after {firsts[j]:,} of {len(values):,} rows, at "
-                f"{times[int(firsts[j])]}. Leave it out: name the columns to use with --features."
-            )
-    first = int(firsts.max())
-    if first:
-        late = [name for name, start in zip(columns, firsts, strict=True) if start == first]
-        notes.append(f"{first:,} {_rows(first)} before the first value of {', '.join(late)} left out.")
-        values, seen, times = values[first:].copy(), seen[first:].copy(), times[first:]
-        if isinstance(times, pd.RangeIndex):
-            times = pd.RangeIndex(len(values))
-    filled: dict[int, list[str]] = {}
-    for j, name in enumerate(columns):
-        if not seen[:, j].all():
-            fill_forward(values[:, j], seen[:, j])
-            filled.setdefault(int((~seen[:, j]).sum()), []).append(name)
-    for gone, names in filled.items():
-        share, each = f"{gone / len(values):.1%}", " each" if len(names) > 1 else ""
-        notes.append(
-            f"{gone:,} missing {'value' if gone == 1 else 'values'} ({share}){each} of {', '.join(names)} "
-            "filled with the last value before."
-        )
-    return values, seen, times, notes
-
-
-def _masks(
-    columns: tuple[str, ...], values: np.ndarray, observed: np.ndarray, like: Sequence[str] | None, leading: int
-) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Appends a 0/1 column for each column with missing values in the leading rows."""
-    if like is None:
-        index = [j for j in range(len(columns)) if not observed[:leading, j].all()]
+def _filled(
+    values: np.ndarray,
+    chosen: _Chosen,
+    grid: Grid,
+    members: tuple[Member, ...],
+    roles: Roles,
+    decide_on: float | int | None,
+    *,
+    fixed: bool,
+) -> tuple[_Made, list[str]]:
+    """Fills gaps from the past and checks that the targets say something in the train rows."""
+    columns, times = chosen.columns, grid.times
+    targets = [columns.index(name) for name in roles.targets]
+    start_at_nothing(values, chosen.texts, members)
+    if grid.members:
+        hold(values, [columns.index(name) for name in expand(roles.static, chosen.levels) if name in columns], members)
+        lead = values[rows_of(leading(members, times, decide_on))]
+        middle = np.array([np.median(seen) if (seen := c[~np.isnan(c)]).size else 0.0 for c in lead.T])
+        values, observed, times, members, notes = fill_members(values, chosen.labels, times, members, targets, middle)
     else:
-        index = [j for j, name in enumerate(columns) if name + MASK in like]
-    gone = ~observed[:, index]
-    names = (*columns, *(columns[j] + MASK for j in index))
-    return names, np.hstack([values, gone.astype(values.dtype)]), np.hstack([observed, np.ones_like(gone)])
+        values, observed, times, notes = fill(values, columns, chosen.labels, times, fixed=fixed)
+        members = (Member(name=members[0].name, start=0, stop=len(values)),)
+    if not fixed:
+        pieces = rows_of(leading(members, times, decide_on))
+        for name, j in zip(roles.targets, targets, strict=True):
+            check_target(name, values[:, j], observed[:, j], times, pieces)
+    plain = tuple(columns[j] for j in chosen.texts)
+    made = _Made(columns=columns, values=values, observed=observed, times=times, members=members, plain=plain)
+    return made, notes
 
 
-def _fingerprint(columns: Sequence[str], values: np.ndarray, observed: np.ndarray, times: pd.Index) -> str:
-    """Gives 16 hex digits that change with any column name, value, gap or stamp."""
-    digest = hashlib.sha256("\0".join([*columns, str(values.shape), str(values.dtype)]).encode())
+def _with_masks(
+    made: _Made, chosen: _Chosen, mask: bool, like: Sequence[str] | None, decide_on: float | int | None
+) -> _Made:
+    """Appends masks and ages: of the columns with missing values in the leading rows, or those of an earlier series."""
+    numbers = [j for j in range(len(chosen.columns)) if j not in chosen.texts]
+    if like is not None:
+        masks, ages = ([j for j in numbers if made.columns[j] + word in like] for word in (MASK, AGE))
+    elif mask:
+        lead = rows_of(leading(made.members, made.times, decide_on))
+        masks = ages = [j for j in numbers if not made.observed[lead, j].all()]
+    else:
+        return made
+    seen, members, names = made.observed, made.members, made.columns
+    if masks:
+        made = made.with_columns([names[j] + MASK for j in masks], mask_columns(seen, masks))
+    return made.with_columns([names[j] + AGE for j in ages], age_columns(seen, ages, members)) if ages else made
+
+
+def _with_calendar(made: _Made, calendar: bool, like: Sequence[str] | None, step: Step) -> _Made:
+    if like is not None:
+        names = tuple(name for name in CALENDAR if name in like and name not in made.columns)
+    else:
+        names = calendar_names(step) if calendar else ()
+    return made.with_columns(names, calendar_values(made.times, names)) if names else made
+
+
+def _fingerprint(series: Series) -> str:
+    """Gives 16 hex digits that change with any column name, value, gap, stamp, role or border."""
+    values, times = series.values, series.times
+    several = [f"{m.name}:{m.start}" for m in series.members] if len(series.members) > 1 else []
+    roles = [*series.targets[1:], *(f"known {name}" for name in series.known), *several]
+    digest = hashlib.sha256("\0".join([*series.columns, str(values.shape), str(values.dtype), *roles]).encode())
     digest.update(values.data)
-    digest.update(observed.data)
+    digest.update(series.observed.data)
     if isinstance(times, pd.DatetimeIndex):
         digest.update(str(times.tz).encode())
         for start in range(0, len(times), _BLOCK):

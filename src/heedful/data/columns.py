@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from heedful.data.clean import ends, own_codes, shared_codes, without
+from heedful.data.roles import Roles
 from heedful.data.stamps import Stamps
 from heedful.data.table import Table
 from heedful.errors import DataError
@@ -64,28 +65,45 @@ def as_numbers(column: pd.Series) -> np.ndarray:
     return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
-def candidates(table: Table, target: str, features: Sequence[str] | None, when: Stamps) -> tuple[list[str], list[str]]:
-    """Gives the columns that could be inputs, in the order of the file, and notes on the others.
+def categorical(column: pd.Series) -> bool:
+    """True for a column of texts of which most are no numbers."""
+    if numeric(column) or pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return False
+    kinds = pd.Series(column.unique()).dropna()
+    strange = pd.to_numeric(kinds.map(str), errors="coerce").isna()
+    return bool(strange.sum() > _MOSTLY * len(kinds))
 
-    Raises: DataError for a named column that holds times, text, an infinite value or nothing.
+
+def candidates(
+    table: Table, roles: Roles, when: Stamps, levels: Collection[str] = ()
+) -> tuple[list[str], list[str], list[str]]:
+    """Gives the columns that could be inputs, in the order of the file, which of them are texts, and notes.
+
+    Args:
+        levels: columns whose levels are known already; they are texts whatever they hold here.
+
+    Raises: DataError for a named column that holds times, broken numbers, an infinite value or nothing.
     """
     frame = table.frame
     notes: list[str] = []
-    for name in [target, *(features or [])]:
+    for name in [*roles.targets, *(roles.named or ())]:
         if name in when.columns:
             raise DataError(f"Column '{name}' holds the time and cannot be target or feature. Leave it out.")
-        if not numeric(frame[name]):
-            raise _text_error(table, name, target)
-        if not frame[name].notna().any():
+        text = name in levels or (name not in roles.targets and categorical(frame[name]))
+        if not text and frame[name].notna().any() and not numeric(frame[name]):
+            raise _text_error(table, name, roles.targets)
+        if not text and not frame[name].notna().any():
             raise DataError(f"Column '{name}' has no value in any row. Choose another. {_other_columns(table, name)}")
-    if features is not None:
-        wanted = {target, *features}
+    if roles.named is not None:
+        wanted = {*roles.targets, *roles.named}
         chosen = [str(name) for name in frame.columns if name in wanted]
     else:
-        chosen, notes = _usable(table, target, when)
+        chosen, notes = _usable(table, roles, when)
+    texts = [name for name in chosen if name in levels or categorical(frame[name])]
     for name in chosen:
-        _check_finite(table, name)
-    return chosen, notes
+        if name not in texts:
+            _check_finite(table, name)
+    return chosen, texts, notes
 
 
 def find_codes(lead: Lead, columns: Sequence[str]) -> tuple[dict[str, tuple[float, ...]], list[str]]:
@@ -106,7 +124,7 @@ def find_codes(lead: Lead, columns: Sequence[str]) -> tuple[dict[str, tuple[floa
 
 
 def varying(
-    lead: Lead, columns: Sequence[str], target: str, codes: Mapping[str, tuple[float, ...]], *, named: bool
+    lead: Lead, columns: Sequence[str], targets: Sequence[str], codes: Mapping[str, tuple[float, ...]], *, named: bool
 ) -> tuple[list[str], list[str]]:
     """Leaves out features that say nothing in the leading rows, and unless they were named, row counters."""
     first = f"the first {len(lead):,} rows (train)"
@@ -115,7 +133,7 @@ def varying(
     chosen = []
     for name in columns:
         low, high = ends(without(lead[name], codes.get(name, ())))
-        if name == target or len(lead) < 2 or (named and np.isnan(low)):
+        if name in targets or len(lead) < 2 or (named and np.isnan(low)):
             chosen.append(name)
         elif np.isnan(low):
             left[empty].append(name)
@@ -129,27 +147,21 @@ def varying(
     return chosen, _left_out(left)
 
 
-def check_target(
-    target: str,
-    columns: Sequence[str],
-    values: np.ndarray,
-    observed: np.ndarray,
-    times: pd.Index,
-    leading: int,
-) -> None:
+def check_target(target: str, column: np.ndarray, seen: np.ndarray, times: pd.Index, lead: slice | np.ndarray) -> None:
     """Raises DataError for a target that says nothing in the leading rows of a series."""
-    j, rows = columns.index(target), len(values)
+    rows, first = len(column), column[lead]
+    leading = len(first)
     if leading < 2:
         raise DataError(
             f"'{target}' has {rows} {'row' if rows == 1 else 'rows'} and {leading} of them in the train part: a "
             "series needs more rows. Give a longer table."
         )
-    column, seen = values[:, j], observed[:, j]
-    start = column[:leading] if seen[:leading].all() else column[:leading][seen[:leading]]
+    start = first if seen[lead].all() else first[seen[lead]]
     low, high = ends(start)
     if low < high:
         return
-    part = f"the first {leading:,} of {rows:,} rows, {times[0]} to {times[leading - 1]}, which are the train part"
+    when = times[lead]
+    part = f"the first {leading:,} of {rows:,} rows, {when.min()} to {when.max()}, which are the train part"
     advice = "Choose another target, or give train more rows (--split)."
     if not start.size:
         raise DataError(f"Target '{target}' has no value in {part}. {advice}")
@@ -158,21 +170,25 @@ def check_target(
     raise DataError(f"Target '{target}' is constant ({low:g}) in {part}: nothing to learn. {advice}")
 
 
-def _usable(table: Table, target: str, when: Stamps) -> tuple[list[str], list[str]]:
-    left: dict[str, list[str]] = {"Text columns": [], "Further time columns": [], "Columns without any value": []}
+def _usable(table: Table, roles: Roles, when: Stamps) -> tuple[list[str], list[str]]:
+    left: dict[str, list[str]] = {
+        "Columns of broken numbers": [],
+        "Further time columns": [],
+        "Columns without any value": [],
+    }
     chosen = []
     for name in map(str, table.frame.columns):
         column = table.frame[name]
-        if name in when.columns:
+        if name in when.columns or name == roles.series:
             continue
-        if name == target:
+        if name in roles.targets:
             chosen.append(name)
         elif not column.notna().any():
             left["Columns without any value"].append(name)
         elif pd.api.types.is_datetime64_any_dtype(column.dtype):
             left["Further time columns"].append(name)
-        elif not numeric(column):
-            left["Text columns"].append(name)
+        elif not numeric(column) and not categorical(column):
+            left["Columns of broken numbers"].append(name)
         else:
             chosen.append(name)
     return chosen, _left_out(left)
@@ -196,20 +212,15 @@ def _counts(values: np.ndarray, *, whole: bool) -> bool:
     return True
 
 
-def _text_error(table: Table, name: str, target: str) -> DataError:
+def _text_error(table: Table, name: str, targets: Sequence[str]) -> DataError:
     column = table.frame[name]
-    role = "the target" if name == target else "a feature"
+    role = "the target" if name in targets else "an input"
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return DataError(f"Column '{name}' holds times and cannot be {role}. {_other_columns(table, name)}")
     seen = column.notna().to_numpy()
     strange = seen & pd.to_numeric(column.map(str), errors="coerce").isna().to_numpy()
     row = int(np.flatnonzero(strange if strange.any() else seen)[0]) if seen.any() else 0
     first = f"first {str(column.iloc[row])!r} in {table.place(row)}"
-    if name != target and strange.sum() > _MOSTLY * seen.sum():
-        return DataError(
-            f"Column '{name}' holds text, {first}, and text cannot be an input yet. Leave it out, or write it as "
-            f"numbers. {_other_columns(table, name)}"
-        )
     return DataError(
         f"Column '{name}' cannot be {role}: it holds text, {first}. "
         f"Mend that value, or choose another column. {_other_columns(table, name)}"

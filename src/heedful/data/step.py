@@ -90,7 +90,7 @@ def agree(times: pd.DatetimeIndex, known: Step) -> Step | None:
     if found.kind in regular and (found.frequency == known.frequency or _same_months(found, known)):
         return found
     few = len(times) < 4
-    if _month_count(known) is None and not _near_grid(times, known):
+    if month_count(known) is None and not _near_grid(times, known):
         return Step(kind="irregular", frequency=found.frequency) if few else None
     gaps = np.diff(slots(times, known))
     if (gaps > 0).all() and (few or (gaps == 1).any()):
@@ -107,7 +107,7 @@ def _near_grid(times: pd.DatetimeIndex, step: Step) -> bool:
 
 
 def _same_months(one: Step, other: Step) -> bool:
-    return _month_count(one) is not None and _month_count(one) == _month_count(other)
+    return month_count(one) is not None and month_count(one) == month_count(other)
 
 
 def _daily(times: pd.DatetimeIndex) -> bool:
@@ -118,9 +118,9 @@ def _daily(times: pd.DatetimeIndex) -> bool:
 
 def slots(times: pd.DatetimeIndex, step: Step) -> np.ndarray:
     """Gives every row its place on the grid of a fixed or calendar step; places without a row are gaps."""
-    if step.kind == "calendar" and _month_count(step) is not None:
+    if step.kind == "calendar" and month_count(step) is not None:
         months = _month_numbers(times)
-        return np.asarray((months - months[0]) // (_month_count(step) or 1))
+        return np.asarray((months - months[0]) // (month_count(step) or 1))
     ticks, size, phase = _grid(times, step)
     places = (ticks - phase + size // 2) // size
     return np.asarray(places - places[0])
@@ -128,7 +128,7 @@ def slots(times: pd.DatetimeIndex, step: Step) -> np.ndarray:
 
 def stamps(times: pd.DatetimeIndex, step: Step, places: np.ndarray) -> pd.DatetimeIndex:
     """Gives the stamps of places on the grid that `slots` counts; place 0 is that of the first row."""
-    count = _month_count(step) if step.kind == "calendar" else None
+    count = month_count(step) if step.kind == "calendar" else None
     if count is not None:
         return _month_stamps(times, int(_month_numbers(times)[0]) + count * places, step)
     ticks, size, phase = _grid(times, step)
@@ -251,7 +251,12 @@ def _months(times: pd.DatetimeIndex) -> str:
     return f"{count if count > 1 else ''}M{side}"
 
 
-def _month_count(step: Step) -> int | None:
+def month_count(step: Step) -> int | None:
+    """Gives the months between two rows; None for a step that is not made of months.
+
+    >>> month_count(Step(kind="calendar", frequency="QS-JAN"))
+    3
+    """
     code = step.frequency.split("-")[0]
     if code[-2:] not in ("ME", "MS", "QE", "QS", "YE", "YS"):
         return None

@@ -7,24 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
 
-from heedful.errors import unknown
+from heedful import attention as mechanisms
+from heedful.errors import OptionError, unknown
+from heedful.models.compose import compose
+from heedful.models.plan import Plan
+from heedful.models.presets import PRESETS, with_mechanism
 from heedful.models.published import PUBLISHED, AttentionLSTMForecaster
-from heedful.models.repaired import RepairedCNNLSTM
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a forecasting model reads and gives: windows (B, window, features) -> (B, horizon).
-
-    `target` is the input variable that is forecast.
-    """
-
-    window: int
-    features: int
-    horizon: int = 1
-    target: int = 0
+from heedful.models.shape import Shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,52 +24,66 @@ class ModelSpec:
 
     `summary` says in one sentence what it is, with its known flaw. `scaling` is "minmax" (to 0 and 1 by train
     rows) for models that squash their output, "standard" for the rest. `single_value` tells that the model is
-    published for one value and gets a wider last layer at a longer horizon.
+    published for one value and gets a wider last layer at a longer horizon. `recipe` says how it is trained.
+    `plan` gives the parts it is composed of for a shape, None for a published model.
     """
 
     name: str
-    kind: Literal["published", "repaired"]
+    kind: Literal["published", "preset"]
     summary: str
     scaling: Literal["minmax", "standard"]
     single_value: bool
+    recipe: Literal["article", "modern"]
     build: Callable[[Shape], nn.Module]
+    plan: Callable[[Shape], Plan | None]
 
 
-def _build_cnn_lstm(name: str, shape: Shape) -> nn.Module:
-    return PUBLISHED[name].from_article(window=shape.window, features=shape.features, horizon=shape.horizon)
+# --- published ----------------------------------------------------------------------------------------------
 
 
-def _build_attention_lstm(shape: Shape) -> nn.Module:
-    return AttentionLSTMForecaster(features=shape.features, horizon=shape.horizon)
+class PastOnly(nn.Module):
+    """Lets a model that reads windows alone stand where others read known columns too."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, future: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        y: Tensor = self.model(x)
+        return y
 
 
-def _build_repaired(attention: str | None, shape: Shape) -> nn.Module:
-    return RepairedCNNLSTM(features=shape.features, horizon=shape.horizon, attention=attention, target=shape.target)
+def _build_published(name: str, shape: Shape) -> nn.Module:
+    if shape.multiple:
+        raise OptionError(
+            f"The model '{name}' is published for one target, got {len(shape.targets)}. Forecast them one by one, or "
+            "take a preset such as 'heedful'."
+        )
+    if name == "attention_lstm":
+        model: nn.Module = AttentionLSTMForecaster(features=shape.features, horizon=shape.horizon)
+    else:
+        model = PUBLISHED[name].from_article(window=shape.window, features=shape.features, horizon=shape.horizon)
+    return PastOnly(model) if shape.known else model
 
 
-def _published(name: str, summary: str) -> ModelSpec:
+def _no_plan(shape: Shape) -> None:  # noqa: ARG001
+    return None
+
+
+def _published(name: str, summary: str, scaling: Literal["minmax", "standard"] = "minmax") -> ModelSpec:
     return ModelSpec(
         name=name,
         kind="published",
         summary=summary,
-        scaling="minmax",
+        scaling=scaling,
         single_value=True,
-        build=partial(_build_cnn_lstm, name),
+        recipe="article",
+        build=partial(_build_published, name),
+        plan=_no_plan,
     )
 
 
-def _repaired(suffix: str, attention: str | None, summary: str) -> ModelSpec:
-    return ModelSpec(
-        name=f"repaired_cnn_lstm{suffix}",
-        kind="repaired",
-        summary=summary,
-        scaling="standard",
-        single_value=False,
-        build=partial(_build_repaired, attention),
-    )
-
-
-_SPECS = (
+_PUBLISHED = (
     _published(
         "cnn_lstm",
         "CNN-LSTM as it is copied around: it pools the whole window into one step, so its LSTM has nothing "
@@ -104,43 +109,65 @@ _SPECS = (
         "The copied CNN-LSTM with what its article calls height-and-width attention, a softmax over channels alone; "
         "its LSTM still sees one step.",
     ),
-    ModelSpec(
-        name="attention_lstm",
-        kind="published",
-        summary="LSTM whose states are pooled by additive attention over time: right as printed, but its "
+    _published(
+        "attention_lstm",
+        "LSTM whose states are pooled by additive attention over time: right as printed, but its "
         "article trains it on broadcast errors, which teach it the mean, and scores it on its training data.",
         scaling="standard",
-        single_value=True,
-        build=_build_attention_lstm,
-    ),
-    _repaired(
-        "",
-        None,
-        "CNN-LSTM repaired: a convolution that sees neighbours, an LSTM over every step, a linear output that "
-        "adds the forecast change to the last value; no attention, the control for the four that have one.",
-    ),
-    _repaired("_se", "se", "Repaired CNN-LSTM with the paper's SE on the map: gates channels, never time."),
-    _repaired("_eca", "eca", "Repaired CNN-LSTM with the paper's ECA on the map: gates channels, never time."),
-    _repaired(
-        "_cbam",
-        "cbam",
-        "Repaired CNN-LSTM with the paper's CBAM on the map: gates channels, then time steps.",
-    ),
-    _repaired(
-        "_hw",
-        "height_width",
-        "Repaired CNN-LSTM with Heedful's own height-width gates on the map, over channels and time; "
-        "there is no paper behind them.",
     ),
 )
 
-MODELS: dict[str, ModelSpec] = {spec.name: spec for spec in _SPECS}
 
-DEFAULT: tuple[str, ...] = tuple(MODELS)
+# --- presets ------------------------------------------------------------------------------------------------
+
+
+def _plan_of(name: str, mechanism: str | None, shape: Shape) -> Plan:
+    plan = PRESETS[name].plan(shape)
+    return plan if mechanism is None else with_mechanism(plan, mechanism)
+
+
+def _build_preset(name: str, mechanism: str | None, shape: Shape) -> nn.Module:
+    return compose(_plan_of(name, mechanism, shape), shape)
+
+
+def _preset(name: str, mechanism: str | None = None) -> ModelSpec:
+    full = name if mechanism is None else f"{name}+{mechanism}"
+    return ModelSpec(
+        name=full,
+        kind="preset",
+        summary=PRESETS[name].summary if mechanism is None else _summary(name, mechanism),
+        scaling="standard",
+        single_value=False,
+        recipe="modern",
+        build=partial(_build_preset, name, mechanism),
+        plan=partial(_plan_of, name, mechanism),
+    )
+
+
+def _summary(name: str, mechanism: str) -> str:
+    known = mechanisms.describe(mechanism)
+    source = f"as in {known.source}" if known.source else "which has no paper behind it"
+    return f"`{name}` with the {known.contract} `{mechanism}`, {source}."
+
+
+COMPARED = ("se", "eca", "cbam", "height_width")
+"""Mechanisms that `cnn-lstm` is compared with by default."""
+
+MODELS: dict[str, ModelSpec] = {
+    spec.name: spec
+    for spec in (*_PUBLISHED, *map(_preset, PRESETS), *(_preset("cnn-lstm", mechanism) for mechanism in COMPARED))
+}
+
+DEFAULT: tuple[str, ...] = (
+    *(spec.name for spec in _PUBLISHED),
+    "cnn-lstm",
+    *(f"cnn-lstm+{mechanism}" for mechanism in COMPARED),
+    "heedful",
+)
 
 
 def names() -> list[str]:
-    """Lists the names of all models.
+    """Lists the names of all models; a preset also takes any mechanism behind a plus, as in "attention-gru+eca".
 
     >>> "attention_lstm" in names()
     True
@@ -151,11 +178,18 @@ def names() -> list[str]:
 def get(name: str) -> ModelSpec:
     """Finds a model by name.
 
-    Raises: UnknownName, with the nearest name.
+    Raises: UnknownName, with the nearest name; OptionError for a mechanism that no plan has a place for.
 
-    >>> get("repaired_cnn_lstm_eca").scaling
+    >>> get("cnn-lstm+eca").scaling
     'standard'
     """
-    if name not in MODELS:
+    if name in MODELS:
+        return MODELS[name]
+    preset, plus, mechanism = str(name).partition("+")
+    if not plus:
         raise unknown("model", name, MODELS)
-    return MODELS[name]
+    if preset not in PRESETS:
+        raise unknown("preset", preset, PRESETS)
+    spec = _preset(preset, mechanism)
+    spec.plan(Shape(8, 2))
+    return spec

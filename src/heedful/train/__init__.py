@@ -1,7 +1,7 @@
 """Trains a model on windows; knows nothing of attention and has no argument for test data."""
 
-from heedful.train.evaluate import forecast
+from heedful.train.evaluate import Errors, forecast, forecast_quantiles, score_scaled
 from heedful.train.loop import Fit, TimeUp, fit
 from heedful.train.recipe import Recipe
 
-__all__ = ["Fit", "Recipe", "TimeUp", "fit", "forecast"]
+__all__ = ["Errors", "Fit", "Recipe", "TimeUp", "fit", "forecast", "forecast_quantiles", "score_scaled"]

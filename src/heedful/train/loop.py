@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 from math import isfinite
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,15 +16,19 @@ from torch import Tensor, nn
 
 from heedful.data.scale import Scaler
 from heedful.data.windows import Windows
-from heedful.errors import OptionError, ShapeError
+from heedful.errors import OptionError
+from heedful.train import checkpoint, devices
+from heedful.train.blend import settle_share
+from heedful.train.feed import Feed, apply, reads_future, shuffled
+from heedful.train.loss import totals
+from heedful.train.parallel import share
 from heedful.train.recipe import Recipe
+from heedful.train.schedule import Average, rate
 from heedful.train.stack import stack, unstack
-
-_CHUNK = 1 << 20  # numbers gathered at once: large enough to hide the gather, small enough to stay in cache
 
 
 class TimeUp(Exception):
-    """Raised by `fit` when the deadline passes; the unfinished training is thrown away."""
+    """Raised by `fit` when the deadline passes; what was trained is lost unless there is a checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,14 +50,10 @@ class Fit:
         """True if no epoch had a validation loss that is a number; the weights are then worth nothing."""
         return not any(isfinite(loss) for loss in self.validation_loss)
 
-
-@dataclass(kw_only=True)
-class _Lane:
-    """One seed's course through the epochs."""
-
-    fit: Fit
-    best: float = float("inf")
-    done: bool = False
+    @property
+    def best(self) -> float:
+        """The best validation loss; infinite while there is none."""
+        return min((loss for loss in self.validation_loss if isfinite(loss)), default=float("inf"))
 
 
 def fit(
@@ -64,163 +66,231 @@ def fit(
     seeds: Sequence[int],
     deadline: float | None = None,
     tick: Callable[[int], None] | None = None,
+    checkpoint: str | Path | None = None,
+    device: str | None = None,
 ) -> list[Fit]:
     """Trains one model per seed; several models are trained at once, each on its own order of the windows.
 
+    The same arguments give the same numbers, bit for bit, on one machine and number of threads. Inside
+    `parallel.joined()` every process learns from its share of each batch.
+
     Args:
-        models: freshly built models of one kind, one per seed; their weights are used as the start.
+        models: freshly built models of one kind, one per seed; their weights are used as the start, and stay.
         deadline: `time.monotonic()` after which TimeUp is raised.
         tick: called after each epoch with its number.
+        checkpoint: file that is written after each epoch and removed at the end; a training that was cut off goes on
+            from it and ends at the same numbers. Each seed that is trained alone has its own, `name.seed.suffix`;
+            several processes must see the same folder.
+        device: "cpu" or "cuda"; by default a GPU where there is one.
 
-    Raises: ShapeError if the model's output is not (windows, horizon); TimeUp.
+    Raises: OptionError if there is not one model per seed, or if the checkpoint is another training's; ShapeError if
+        the model's output is not (windows, horizon), or (windows, horizon, targets) for several targets; TimeUp.
     """
     if len(models) != len(seeds) or not models:
         raise OptionError(f"fit needs one model per seed, got {len(models)} models and seeds {tuple(seeds)}.")
-    started = time.perf_counter()
-    net = models[0] if len(models) == 1 else stack(models)
-    lanes = [
-        _Lane(fit=Fit(seed=s, state={}, train_loss=(), validation_loss=(), best_epoch=0, seconds=0)) for s in seeds
-    ]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeds[0])  # dropout has no generator argument; fork_rng keeps the caller's stream
-        optimiser = torch.optim.Adam(
-            net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+    # A learning rate that follows one seed's losses, and gradients sent between processes, are for one model.
+    alone = recipe.schedule == "plateau" or share().world > 1
+    groups = [[i] for i in range(len(models))] if alone else [list(range(len(models)))]
+    fits: list[Fit] = []
+    for group in groups:
+        path = None if checkpoint is None else Path(checkpoint)
+        if path is not None and len(groups) > 1:
+            path = path.with_name(f"{path.stem}.{seeds[group[0]]}{path.suffix}")
+        training = _Training(
+            [models[i] for i in group],
+            train,
+            validation,
+            scaler=scaler,
+            recipe=recipe,
+            seeds=[seeds[i] for i in group],
+            device=devices.choose(device),
         )
-        for epoch in range(1, recipe.epochs + 1):
-            learned = _learn(net, optimiser, train, scaler, recipe, seeds, epoch, deadline)
-            checked = _losses(net, validation, scaler, len(seeds))
-            for i, lane in enumerate(lanes):
-                _advance(
-                    lane,
-                    epoch,
-                    learned[i],
-                    checked[i],
-                    recipe.patience,
-                    partial(_state, net, i, len(seeds)),
-                )
-            if tick:
-                tick(epoch)
-            if all(lane.done for lane in lanes):
-                break
-    seconds = (time.perf_counter() - started) / len(seeds)
-    return [replace(lane.fit, seconds=seconds) for lane in lanes]
+        fits += training.run(deadline, tick, path)
+    return fits
 
 
-def _advance(
-    lane: _Lane,
-    epoch: int,
-    learned: float,
-    checked: float,
-    patience: int,
-    state: Callable[[], dict[str, Tensor]],
-) -> None:
-    if lane.done:
-        return
-    lane.fit = replace(
-        lane.fit,
-        train_loss=(*lane.fit.train_loss, learned),
-        validation_loss=(*lane.fit.validation_loss, checked),
-    )
-    reached = checked if isfinite(checked) else float("inf")
-    if reached < lane.best or epoch == 1:
-        lane.best = reached
-        lane.fit = replace(lane.fit, state=state(), best_epoch=epoch)
-    lane.done = epoch - lane.fit.best_epoch >= patience
+class _Training:
+    """One net on its way: a model, or several stacked as lanes, one for each seed."""
 
+    def __init__(
+        self,
+        models: Sequence[nn.Module],
+        train: Windows,
+        validation: Windows,
+        *,
+        scaler: Scaler,
+        recipe: Recipe,
+        seeds: Sequence[int],
+        device: torch.device,
+    ) -> None:
+        self.recipe, self.seeds, self.device, self.share = recipe, seeds, device, share()
+        self.net = (copy.deepcopy(models[0]) if len(models) == 1 else stack(models)).to(device)
+        self.share.follow(self.net, weights=True)
+        self.key = checkpoint.key(
+            self.net, train, validation, scaler=scaler, recipe=recipe, seeds=seeds, processes=self.share.world
+        )
+        future = reads_future(models[0])
+        self.train = Feed(train, scaler, device, future=future)
+        self.validation = Feed(validation, scaler, device, future=future)
+        self.used = recipe.windows_for(len(train))
+        self.batch = max(1, recipe.batch_for(self.used, train.window) // self.share.world)
+        self.steps = -(-self.used // (self.batch * self.share.world))
+        self.weights = list(self.net.parameters())
+        kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
+        self.optimiser = kind(self.weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
+        self.average = None if recipe.average is None else Average(self.weights, recipe.average)
+        self.fits = [Fit(seed=s, state={}, train_loss=(), validation_loss=(), best_epoch=0, seconds=0.0) for s in seeds]
 
-def _state(net: nn.Module, lane: int, lanes: int) -> dict[str, Tensor]:
-    state = net.state_dict() if lanes == 1 else unstack(net, lane)
-    return {name: value.detach().clone() for name, value in state.items()}
+    def run(self, deadline: float | None, tick: Callable[[int], None] | None, path: Path | None) -> list[Fit]:
+        """Goes through the epochs until none of the seeds gets better."""
+        before = self._resume(path) if path else 0.0
+        started = time.perf_counter() - before
+        done = max(len(one.train_loss) for one in self.fits)
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            for epoch in range(done + 1, self.recipe.epochs + 1):
+                if all(self._done(one) for one in self.fits):
+                    break
+                # Dropout has no generator argument; fork_rng keeps the caller's stream.
+                torch.manual_seed(_stream(self.seeds[0], epoch, self.share.rank))
+                self._epoch(epoch, deadline)
+                if path and self.share.first:
+                    self._save(path, time.perf_counter() - started)
+                if tick and self.share.first:
+                    tick(epoch)
+        self._blend()
+        if path and self.share.first:
+            path.unlink(missing_ok=True)
+        seconds = (time.perf_counter() - started) / len(self.seeds)
+        return [replace(one, seconds=seconds) for one in self.fits]
 
+    def _blend(self) -> None:
+        """Mixes the best weights with the linear map beside them, where the model has one to be mixed with."""
+        if len(self.seeds) == 1 and hasattr(self.net, "share"):
+            self.net.load_state_dict(self.fits[0].state)
+            settle_share(self.net, self.validation)
+            self.fits[0] = replace(self.fits[0], state=self._state(0))
 
-def _learn(
-    net: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    train: Windows,
-    scaler: Scaler,
-    recipe: Recipe,
-    seeds: Sequence[int],
-    epoch: int,
-    deadline: float | None,
-) -> list[float]:
-    net.train()
-    total = torch.zeros(len(seeds))
-    complete = train.complete
-    orders = [_order(len(train), seed, epoch) for seed in seeds]
-    for x, y in _batches(train, scaler, orders, recipe.batch_for(len(train), train.window)):
-        if deadline is not None and time.monotonic() > deadline:
+    def _epoch(self, epoch: int, deadline: float | None) -> None:
+        learned = self._learn(epoch, deadline)
+        with self.average.shown() if self.average else nullcontext():
+            checked = self._check()
+            for lane in range(len(self.seeds)):
+                self._advance(lane, learned[lane], checked[lane])
+
+    def _learn(self, epoch: int, deadline: float | None) -> list[float]:
+        """Makes one pass over the train windows; gives the loss by seed, over all observed values."""
+        self.net.train()
+        lanes = len(self.seeds)
+        sums, counts = torch.zeros(2, lanes, dtype=torch.float64, device=self.device)
+        orders = [shuffled(len(self.train.windows), seed, epoch)[: self.used] for seed in self.seeds]
+        order = self.share.part(orders[0] if lanes == 1 else np.stack(orders))
+        narrow = devices.reduced(self.recipe.precision, self.device)
+        complete = self.train.complete and self.used % self.share.world == 0
+        for i, batch in enumerate(self.train.batches(order, self.batch)):
+            step = (epoch - 1) * self.steps + i
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate(self.recipe, step, self.recipe.epochs * self.steps, self.fits[0].validation_loss)
+            self.optimiser.zero_grad(set_to_none=True)
+            with torch.autocast(self.device.type, torch.bfloat16) if narrow else nullcontext():
+                raw = apply(self.net, batch)
+            losses, seen = totals(self.net, raw.float(), batch.y, kind=self.recipe.loss, lanes=lanes, complete=complete)
+            every = self._in_time(seen, deadline)
+            (losses / every.clamp_min(1)).sum().backward()  # type: ignore[no-untyped-call]
+            self.share.add_gradients(self.net)
+            if self.recipe.clip is not None:
+                _clip(self.net, self.recipe.clip, lanes)
+            self.optimiser.step()
+            if self.average:
+                self.average.update(step)
+            sums += losses.detach()
+            counts += seen
+        return self._means(sums, counts)
+
+    def _in_time(self, seen: Tensor, deadline: float | None) -> Tensor:
+        """Counts what all processes see in this batch; all of them stop if one is late."""
+        late = deadline is not None and time.monotonic() > deadline
+        if self.share.world == 1:
+            if late:
+                raise TimeUp
+            return seen
+        message = self.share.total(torch.cat([seen, seen.new_tensor([float(late)])]))
+        if message[-1]:
             raise TimeUp
-        optimiser.zero_grad(set_to_none=True)
-        loss = squared_error(net(x), y, lanes=len(seeds), complete=complete)
-        loss.sum().backward()  # type: ignore[no-untyped-call]
-        if recipe.clip is not None:
-            _clip(net, recipe.clip, len(seeds))
-        optimiser.step()
-        total += loss.detach() * y.shape[-2]
-    return [float(v) for v in total / len(train)]
+        return message[:-1]
 
+    def _check(self) -> list[float]:
+        """Gives the loss by seed over all validation windows, each counted once."""
+        self.share.follow(self.net, weights=False)
+        self.net.eval()
+        feed, lanes = self.validation, len(self.seeds)
+        order = self.share.part(np.arange(len(feed.windows)))
+        complete = feed.complete and len(feed.windows) % self.share.world == 0
+        sums, counts = torch.zeros(2, lanes, dtype=torch.float64, device=self.device)
+        with torch.inference_mode():
+            for batch in feed.batches(order, feed.size(lanes)):
+                if lanes > 1:
+                    batch = batch.map(lambda t: t.expand(lanes, *t.shape))
+                losses, seen = totals(
+                    self.net, apply(self.net, batch), batch.y, kind=self.recipe.loss, lanes=lanes, complete=complete
+                )
+                sums += losses
+                counts += seen
+        return self._means(sums, counts)
 
-def _order(count: int, seed: int, epoch: int) -> np.ndarray:
-    """A shuffled order of the windows in 32 bits where they suffice: half the memory of a default permutation."""
-    order = np.arange(count, dtype=np.int32 if count < 2**31 else np.int64)
-    np.random.Generator(np.random.SFC64([seed, epoch])).shuffle(order)
-    return order
+    def _means(self, sums: Tensor, counts: Tensor) -> list[float]:
+        sums, counts = self.share.total(torch.stack([sums, counts]))
+        return [float(mean) for mean in sums / counts.clamp_min(1)]
 
-
-def _batches(
-    windows: Windows, scaler: Scaler, orders: Sequence[np.ndarray], batch: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields scaled batches (B, T, F), (B, P), or with a leading seed axis for several orders.
-
-    Several batches are gathered and scaled at once and handed out as views.
-    """
-    size = batch * windows.window * windows.features * len(orders)
-    chunk = batch * max(1, _CHUNK // size)
-    for start in range(0, len(windows), chunk):
-        parts = [windows.batch(order[start : start + chunk]) for order in orders]
-        if len(parts) == 1:
-            x, y = parts[0]
-        else:
-            x, y = np.stack([p[0] for p in parts]), np.stack([p[1] for p in parts])
-        xs, ys = torch.from_numpy(scaler.inputs(x)), torch.from_numpy(scaler.targets(y))
-        yield from zip(torch.split(xs, batch, dim=-3), torch.split(ys, batch, dim=-2), strict=True)
-
-
-def _losses(net: nn.Module, windows: Windows, scaler: Scaler, lanes: int, batch: int = 1024) -> list[float]:
-    """Loss per seed over all windows, each counted once."""
-    net.eval()
-    total, count, complete = torch.zeros(lanes), 0, windows.complete
-    with torch.inference_mode():
-        for x, y in _batches(windows, scaler, [np.arange(len(windows))], batch):
-            if lanes > 1:
-                x, y = x.expand(lanes, *x.shape), y.expand(lanes, *y.shape)
-            real = int((~torch.isnan(y if lanes == 1 else y[0])).sum())
-            total += squared_error(net(x), y, lanes=lanes, complete=complete) * real
-            count += real
-    return [float(v) for v in total / max(count, 1)]
-
-
-def squared_error(output: Tensor, target: Tensor, *, lanes: int = 1, complete: bool = True) -> Tensor:
-    """Mean squared error per seed, over targets that were observed.
-
-    Unequal shapes are refused: (N, 1) against (N, 1, 1) would broadcast to (N, N, 1) and train to the mean.
-
-    Shape:  output and target (B, P), or (S, B, P) for S > 1 lanes; result (S,).
-    Raises: ShapeError.
-    """
-    if output.shape != target.shape:
-        raise ShapeError(
-            f"The loss needs an output of the target's shape {tuple(target.shape)}, got {tuple(output.shape)}. "
-            "Let the model give (windows, horizon)."
+    def _advance(self, lane: int, learned: float, checked: float) -> None:
+        one = self.fits[lane]
+        if self._done(one):
+            return
+        epoch = len(one.train_loss) + 1
+        better = epoch == 1 or (isfinite(checked) and checked < one.best)
+        self.fits[lane] = replace(
+            one,
+            train_loss=(*one.train_loss, learned),
+            validation_loss=(*one.validation_loss, checked),
+            state=self._state(lane) if better else one.state,
+            best_epoch=epoch if better else one.best_epoch,
         )
-    if not complete:
-        seen = ~torch.isnan(target)
-        # The target is replaced before the square: a NaN masked afterwards would still have a NaN gradient.
-        error = (output - torch.where(seen, target, output.detach())).square()
-        axes = tuple(range(1, error.ndim)) if lanes > 1 else tuple(range(error.ndim))
-        return (error.sum(axes) / seen.sum(axes).clamp_min(1)).reshape(lanes)
-    error = (output - target).square()
-    return error.flatten(1).mean(1) if lanes > 1 else error.mean().reshape(1)
+
+    def _done(self, one: Fit) -> bool:
+        return len(one.train_loss) - one.best_epoch >= self.recipe.patience
+
+    def _state(self, lane: int) -> dict[str, Tensor]:
+        state = self.net.state_dict() if len(self.seeds) == 1 else unstack(self.net, lane)
+        return {name: value.detach().cpu().clone() for name, value in state.items()}
+
+    def _save(self, path: Path, seconds: float) -> None:
+        tensors = checkpoint.collect(self.net, self.optimiser, self.average)
+        for lane, one in enumerate(self.fits):
+            tensors |= {f"best/{lane}/{name}": value for name, value in one.state.items()}
+        course = [[one.train_loss, one.validation_loss, one.best_epoch] for one in self.fits]
+        checkpoint.save(path, tensors, {"key": self.key, "seconds": seconds, "course": course})
+
+    def _resume(self, path: Path) -> float:
+        """Takes up what `_save` left, if anything; gives the seconds it had taken."""
+        found = checkpoint.load(path, self.key)
+        self.share.agree(found is not None, f"the checkpoint {path}")
+        if found is None:
+            return 0.0
+        tensors, told = found
+        checkpoint.restore(tensors, self.net, self.optimiser, self.average)
+        for lane, (learned, checked, best) in enumerate(told["course"]):
+            self.fits[lane] = replace(
+                self.fits[lane],
+                train_loss=tuple(learned),
+                validation_loss=tuple(checked),
+                best_epoch=best,
+                state=checkpoint.below(tensors, f"best/{lane}"),
+            )
+        return float(told["seconds"])
+
+
+def _stream(seed: int, epoch: int, rank: int) -> int:
+    """Gives the start of the random stream of an epoch, so that no stream has to be kept between epochs."""
+    return int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _clip(net: nn.Module, largest: float, lanes: int) -> None:

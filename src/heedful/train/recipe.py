@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
-from heedful.errors import OptionError
+from heedful.errors import OptionError, unknown
+
+OPTIMISERS = ("adam", "adamw")
+SCHEDULES = ("constant", "cosine", "plateau")
+LOSSES = ("mse", "mae", "huber")
+PRECISIONS = ("float32", "bfloat16", "auto")
 
 _STEPS = 250
 _VALUES = 1 << 15
@@ -12,37 +18,80 @@ _VALUES = 1 << 15
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Training settings.
+    """Training settings; the defaults are those of today, `Recipe.article()` those of the published models.
 
-    epochs:        at most so many passes over the train windows.
-    patience:      epochs without a better validation loss before training stops; the best weights are kept.
-    batch:         windows per optimiser step; the last, smaller batch is used too. None takes the power of two that
-                   gives about 250 steps an epoch, between 32 and 512, and smaller for long windows.
-    learning_rate: of Adam, constant (article B's 1e-3).
-    clip:          largest norm of the gradient, None for no clipping.
+    Args:
+        epochs: at most so many passes over the train windows.
+        patience: epochs without a better validation loss before training stops; the best weights are kept.
+        batch: windows per optimiser step; the last, smaller batch is used too. None takes the power of two that
+            gives about 250 steps an epoch, between 32 and 512, and smaller for long windows.
+        learning_rate: the highest of the schedule.
+        weight_decay: share of the weights taken off at a step, times the learning rate; "adam" adds it to the
+            gradient instead, as that optimiser was first written.
+        clip: largest norm of the gradient, None for no clipping.
+        optimiser: "adam" or "adamw".
+        warmup: share of all planned steps over which the learning rate rises from nothing.
+        schedule: after the warm-up "constant", "cosine" (to nothing at the last planned step) or "plateau" (halved
+            after two epochs without a better validation loss).
+        loss: "mse", "mae" or "huber" (a parabola up to 1, then a line) on scaled values; a head of a distribution
+            brings its own.
+        average: decay, per step, of a running mean of the weights that is validated and kept in place of the
+            weights; None for none.
+        windows_per_epoch: at most so many windows an epoch, drawn anew each time; None for all.
+        precision: "float32"; "bfloat16" for the products of the forward and backward pass; "auto" for bfloat16
+            where the processor has instructions for it.
+
+    Raises: OptionError for a value that cannot be used; UnknownName for an unknown choice.
+
+    >>> Recipe(epochs=3).schedule, Recipe.article().schedule
+    ('cosine', 'constant')
     """
 
     epochs: int = 40
     patience: int = 6
     batch: int | None = None
     learning_rate: float = 1e-3
-    weight_decay: float = 0.0
-    clip: float | None = None
+    weight_decay: float = 1e-2
+    clip: float | None = 1.0
+    optimiser: str = "adamw"
+    warmup: float = 0.05
+    schedule: str = "cosine"
+    loss: str = "mse"
+    average: float | None = None
+    windows_per_epoch: int | None = None
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
-        if (
-            self.epochs < 1
-            or self.patience < 1
-            or (self.batch is not None and self.batch < 1)
-            or self.learning_rate <= 0
+        for name in ("epochs", "patience", "batch", "windows_per_epoch"):
+            value = getattr(self, name)
+            if name in ("epochs", "patience") or value is not None:
+                _needs(_whole(value), name, "a whole number from 1 up", value)
+        _needs(_real(self.learning_rate) and self.learning_rate > 0, "learning_rate", "above 0", self.learning_rate)
+        _needs(_real(self.weight_decay) and self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
+        _needs(_real(self.warmup) and 0 <= self.warmup < 1, "warmup", "a share from 0 to below 1", self.warmup)
+        _needs(self.clip is None or (_real(self.clip) and self.clip > 0), "clip", "above 0, or None", self.clip)
+        average = self.average
+        _needs(average is None or (_real(average) and 0 < average < 1), "average", "between 0 and 1, or None", average)
+        for kind, known in (
+            ("optimiser", OPTIMISERS),
+            ("schedule", SCHEDULES),
+            ("loss", LOSSES),
+            ("precision", PRECISIONS),
         ):
-            raise OptionError(
-                "A recipe needs epochs, patience and batch of at least 1 and a positive learning rate, got "
-                f"{self.epochs}, {self.patience}, {self.batch} and {self.learning_rate}."
-            )
+            if getattr(self, kind) not in known:
+                raise unknown(kind, getattr(self, kind), known)
+
+    @staticmethod
+    def article() -> Recipe:
+        """Gives the recipe of the published models: Adam at a constant 1e-3, nothing clipped."""
+        return Recipe(optimiser="adam", schedule="constant", warmup=0.0, weight_decay=0.0, clip=None)
+
+    def windows_for(self, count: int) -> int:
+        """Gives how many of so many train windows an epoch uses."""
+        return count if self.windows_per_epoch is None else min(count, self.windows_per_epoch)
 
     def batch_for(self, count: int, window: int = 1) -> int:
-        """Gives the batch for so many train windows of such a length.
+        """Gives the batch for so many windows an epoch of such a length.
 
         >>> [Recipe().batch_for(n, 24) for n in (500, 12_000, 30_000, 10**7)], Recipe().batch_for(10**7, 512)
         ([32, 64, 128, 512], 64)
@@ -51,3 +100,18 @@ class Recipe:
             return self.batch
         wanted = 1 << max(0, (count - 1) // _STEPS).bit_length()
         return max(32, min(512, wanted, _VALUES // window))
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _real(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+
+
+def _needs(holds: bool, name: str, need: str, value: object) -> None:
+    if not holds:
+        raise OptionError(
+            f"A recipe needs {name} to be {need}, got {value!r}. Recipe() and Recipe.article() hold both."
+        )

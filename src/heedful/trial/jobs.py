@@ -16,6 +16,7 @@ from heedful.data.scale import Scaler
 from heedful.data.windows import Windows
 from heedful.errors import OptionError
 from heedful.explanation.record import record
+from heedful.forecasting.settings import shape_of
 from heedful.models import Shape, get
 from heedful.train import Fit, Recipe, fit, forecast
 from heedful.train.machine import settle, use_threads
@@ -27,24 +28,24 @@ _RECORDED = 256
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Arena:
-    """What every job of a comparison shares: the same windows and the same recipe."""
+    """What every job of a comparison shares: the same windows and, if one is given, the same recipe."""
 
     train: Windows
     validation: Windows
     test: Windows
     season: int | None
-    recipe: Recipe
+    recipe: Recipe | None
+
+    def recipe_for(self, model: str) -> Recipe:
+        """Gives the recipe that was asked for; else the article's for published models and today's for the rest."""
+        if self.recipe is not None:
+            return self.recipe
+        return Recipe.article() if getattr(get(model), "recipe", "article") == "article" else Recipe()
 
     @property
     def shape(self) -> Shape:
         """Sizes that a model is built for."""
-        train = self.train
-        return Shape(
-            window=train.window,
-            features=train.features,
-            horizon=train.horizon,
-            target=train.span.series.target_index,
-        )
+        return shape_of(self.train.span.series, self.train.window, self.train.horizon)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +111,7 @@ def run_job(
             arena.train,
             arena.validation,
             scaler=scaler,
-            recipe=arena.recipe,
+            recipe=arena.recipe_for(job.model),
             seeds=job.seeds,
             deadline=deadline,
             tick=tick,

@@ -67,7 +67,7 @@ class ModelNote:
     """What a reader must know about one model of the table."""
 
     name: str
-    kind: str  # "baseline", "published" or "repaired"
+    kind: str  # "baseline", "published" or "preset"
     summary: str
 
 

@@ -12,22 +12,28 @@ import sys
 import time as clock
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from heedful import baselines
-from heedful.bundle import Bundle
-from heedful.data import sets
+from heedful.bundle import Bundle, Reading
 from heedful.data.build import build_series
-from heedful.data.seasons import find_season
 from heedful.data.series import Series
 from heedful.data.split import Split
 from heedful.data.split import split as cut
-from heedful.data.table import Table, read
 from heedful.data.windows import windows
-from heedful.errors import DataError, OptionError
+from heedful.errors import OptionError
 from heedful.files import write_whole
+from heedful.forecasting.inputs import (
+    Progress,
+    check_numbers,
+    check_targets,
+    open_table,
+    season_of,
+    seeds_of,
+    window_of,
+)
+from heedful.forecasting.training import versions
 from heedful.models import DEFAULT, get
 from heedful.train import Recipe
 from heedful.trial.engines import cores, run_jobs
@@ -35,21 +41,8 @@ from heedful.trial.jobs import Arena, Job, Trained, plan_jobs
 from heedful.trial.result import Comparison, ModelNote, Trial
 from heedful.trial.store import DECISIVE, Store, open_store
 
-DEFAULT_WINDOW = 32
 KEEP = ("all", "best", "none")
 _PARQUET_ROWS = 500_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How far a comparison is: trainings done of all, and what is being trained."""
-
-    done: int
-    total: int
-    label: str
-    epoch: int = 0
-
-
 Report = Callable[[Progress], None]
 
 
@@ -108,7 +101,7 @@ def compare(
     started = clock.monotonic()
     if len(split) != 3 or any(isinstance(size, str) for size in split):
         raise OptionError(f"compare needs a split of three positive sizes such as (0.7, 0.1, 0.2), got {split!r}.")
-    _check_numbers(window=window, horizon=horizon, gap=gap, season=season, jobs=jobs)
+    check_numbers("compare", window=window, horizon=horizon, gap=gap, season=season, jobs=jobs)
     asked = {
         "time": time,
         "features": features,
@@ -117,11 +110,11 @@ def compare(
         "missing": missing,
         "date_format": date_format,
     }
-    table, target, time = _open(data, target, time, date_format)
+    table, targets, time = open_table("compare", data, target, time, date_format)
     features = [features] if isinstance(features, str) else features
     series = build_series(
         table,
-        target,
+        targets[0],
         time=time,
         features=features,
         date_format=date_format,
@@ -130,21 +123,21 @@ def compare(
         decide_on=split[0],
     )
     parts = cut(series, split, gap=gap)
-    season = _season(series, parts, season)
-    names, numbers = _models(models), _seeds(seeds)
+    season = season_of(series, parts.train, season)
+    names, numbers = _models(models), seeds_of("compare", seeds)
     if keep not in KEEP:
         raise OptionError(f"keep knows {', '.join(KEEP)}, got '{keep}'.")
     if max_minutes is not None and not max_minutes > 0:
         raise OptionError(f"compare needs max_minutes above 0, got {max_minutes}.")
-    window = window if window is not None else _window(parts, season, horizon)
+    window = window if window is not None else window_of(parts.train, season, horizon)
     arena = Arena(
         train=windows(parts.train, window, horizon),
         validation=windows(parts.validation, window, horizon),
         test=windows(parts.test, window, horizon),
         season=season,
-        recipe=recipe or Recipe(),
+        recipe=recipe,
     )
-    _check_targets(arena)
+    check_targets(arena.train, arena.validation, arena.test)
     run = _describe(series, parts, arena, names, numbers, keep, asked, table.source)
     store = None
     if out is not None:
@@ -162,75 +155,12 @@ def compare(
 # --- what the caller meant ---------------------------------------------------------------------------------------
 
 
-def _open(data: Any, target: str | None, time: str | None, date_format: str | None) -> tuple[Table, str, str | None]:
-    name = "co2" if data is None else data
-    if isinstance(name, str) and name in sets.SAMPLES and not Path(name).exists():
-        sample = sets.SAMPLES[name]
-        return sample.load(), target or sample.target, time or sample.time
-    if isinstance(name, str) and not Path(name).suffix and not Path(name).exists():
-        raise DataError(
-            f"'{name}' is neither a file nor a sample. Samples: {', '.join(sets.SAMPLES)}. "
-            "Give the path of a CSV, Parquet or Excel table."
-        )
-    table = read(data, date_format=date_format)
-    if target is None:
-        raise OptionError(
-            f"compare needs a target, the column to forecast. '{table.name}' has: {', '.join(map(str, table.frame))}."
-        )
-    return table, target, time
-
-
-def _check_numbers(**given: int | None) -> None:
-    least = {"gap": 0, "season": 2}
-    for name, value in given.items():
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < least.get(name, 1):
-            raise OptionError(
-                f"compare needs {name} to be a whole number of at least {least.get(name, 1)}, got {value!r}."
-            )
-
-
-def _check_targets(arena: Arena) -> None:
-    """Refuses a part whose targets were never observed: nothing could be learned, chosen or scored on it."""
-    for laid in (arena.train, arena.validation, arena.test):
-        start = laid.first + laid.window
-        series = laid.span.series
-        if not series.observed[start : start + len(laid) + laid.horizon - 1, series.target_index].any():
-            raise DataError(
-                f"'{series.target}' has no observed value in the {laid.span.part} part, rows {laid.span.start} to "
-                f"{laid.span.stop - 1}. Give another split, or leave those rows out of the table."
-            )
-
-
-def _season(series: Series, parts: Split, season: int | None) -> int | None:
-    if season is None:
-        return find_season(series.truth[parts.train.start : parts.train.stop], series.step)
-    if season >= len(parts.train):
-        raise OptionError(f"A season needs fewer rows than the {len(parts.train)} of the train part, got {season}.")
-    return season
-
-
-def _window(parts: Split, season: int | None, horizon: int) -> int:
-    widest = max(1, len(parts.train) // 4)
-    return min(season or DEFAULT_WINDOW, widest, max(1, len(parts.train) - horizon))
-
-
 def _models(models: str | Sequence[str]) -> tuple[str, ...]:
     chosen = [m.strip() for m in models.split(",") if m.strip()] if isinstance(models, str) else list(models)
     names: list[str] = []
     for name in chosen:
         names += list(DEFAULT) if name == "default" else [] if name in baselines.SUMMARIES else [get(name).name]
     return tuple(dict.fromkeys(names))
-
-
-def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
-    if isinstance(seeds, (bool, float, str)):
-        raise OptionError(f"compare needs a whole number of seeds, or a list of them, got {seeds!r}.")
-    numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(int(s) for s in seeds)
-    if not numbers or min(numbers) < 0 or len(set(numbers)) != len(numbers):
-        raise OptionError(f"compare needs at least one seed, all different and not negative, got {seeds}.")
-    return numbers
 
 
 def _describe(
@@ -270,29 +200,27 @@ def _describe(
             "season": arena.season,
             "models": list(names),
             "seeds": list(seeds),
-            "recipe": asdict(arena.recipe),
+            **_recipes(arena, names),
             "keep": keep,
             **{
                 name: value if isinstance(value, (str, int, type(None))) else list(value)
                 for name, value in asked.items()
             },
         },
-        "versions": {
-            "heedful": _version("heedful"),
-            "python": platform.python_version(),
-            **{p: _version(p) for p in ("torch", "numpy", "pandas", "scipy")},
-        },
+        "versions": versions(),
         "source": source,
         "platform": platform.platform(),
         "command": shlex.join(["heedful", *sys.argv[1:]]) if Path(sys.argv[0]).stem == "heedful" else "heedful.compare",
     }
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except ImportError:
-        return "not installed"
+def _recipes(arena: Arena, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Tells the recipe of all models; if none was asked for, today's, and the articles' where a model has it."""
+    if arena.recipe is not None:
+        return {"recipe": asdict(arena.recipe)}
+    article = Recipe.article()
+    published = any(arena.recipe_for(name) == article for name in names)
+    return {"recipe": asdict(Recipe()), **({"article_recipe": asdict(article)} if published else {})}
 
 
 def _key(run: Mapping[str, Any]) -> str:
@@ -392,11 +320,12 @@ def _bundle(one: Trained, arena: Arena, run: Mapping[str, Any]) -> Bundle:
         raise OptionError(f"{one.trial.model} has no weights to bundle.")
     return Bundle(
         model=one.trial.model,
+        plan=get(one.trial.model).plan(arena.shape),
         shape=arena.shape,
         state=one.state,
         scaler=one.scaler,
         step=arena.train.span.series.step,
-        codes=arena.train.span.series.codes,
+        reading=Reading.of(arena.train.span.series),
         facts={
             "seed": one.trial.seed,
             "data": run["data"],

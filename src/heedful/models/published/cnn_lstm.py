@@ -4,7 +4,7 @@ All five pool the whole window into one step before the recurrence, so there is 
 LSTM starts from zero states, its recurrent weights are multiplied by zero and its forget gate by an empty
 cell. These 2,624 of its 4,352 weights (16 units) never get a gradient: it is exactly zero for every input.
 The article's four attentions carry the names of four papers and are none of them; the papers' own are in
-`heedful.attention`, and `heedful.models.repaired` uses them.
+`heedful.attention`, and the presets of `heedful.models` use them.
 
 The forwards name axes from the end only, so that they also run on windows with a leading axis of seeds.
 """

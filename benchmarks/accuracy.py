@@ -1,0 +1,290 @@
+"""The accuracy table: the default model in the exact protocol of the long-horizon literature, cell by cell.
+
+    python -m benchmarks.accuracy train [FILE ...]   searches and trains; may be stopped and given again
+    python -m benchmarks.accuracy score [FILE ...]   scores the test part, once a commit, and logs the scoring
+    python -m benchmarks.accuracy table              writes the tables of docs/accuracy.md from what was scored
+    python -m benchmarks.accuracy                    all three
+
+A cell is one data set and one horizon. Every training leaves one file, and what is finished is never repeated.
+Searching and training read no row behind the validation part: `load` cuts the table there, `score` alone does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from heedful.baselines import closed_form, persistence
+from heedful.data.build import build_series
+from heedful.data.scale import Scaler
+from heedful.data.series import Series
+from heedful.data.split import Split, split
+from heedful.data.table import read
+from heedful.data.windows import Windows, windows
+from heedful.files import write_whole
+from heedful.models import Shape
+from heedful.scout import Setting, scout, settings, start
+from heedful.train import fit
+from heedful.train.evaluate import score_scaled
+from heedful.train.machine import settle
+
+HOME = Path(__file__).resolve().parents[1]
+DATA = HOME.parent / "shared" / "data" / "forecast"
+DEVELOPMENT = ("ETTh1.csv", "ETTm1.csv")
+OUT = HOME / "benchmarks" / "results" / "accuracy"
+PAGE = HOME / "docs" / "accuracy.md"
+HORIZONS = (96, 192, 336, 720)
+SHORT_HORIZONS = (24, 36, 48, 60)  # of sets with fewer rows than SHORT, such as weekly ones
+SHORT = 2000
+SEEDS = (0, 1, 2)
+RIDGE_WINDOW, SHORT_RIDGE_WINDOW = 336, 104
+MONTH = 30 * 24
+_BATCH = 256
+
+
+# --- the protocol ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One data set and one horizon."""
+
+    file: Path
+    horizon: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.file.stem}-{self.horizon}"
+
+
+def sizes(name: str, rows: int) -> tuple[int, int, int]:
+    """Rows of train, validation and test: 12, 4 and 4 months of the ETT sets, else 70, 10 and 20 %."""
+    if name.startswith("ETT"):
+        month = MONTH * (4 if name.startswith("ETTm") else 1)
+        return 12 * month, 4 * month, 4 * month
+    train, test = int(0.7 * rows), int(0.2 * rows)
+    return train, rows - train - test, test
+
+
+def load(file: Path, *, with_test: bool = False) -> Split:
+    """Reads a set with every column as target; without its test part nothing behind validation is there to be read."""
+    table = read(file)
+    train, validation, test = sizes(file.stem, len(table))
+    columns = [name for name in table.frame.columns if name != "date"]
+    series = build_series(table, columns, time="date", decide_on=train)
+    parts = split(series, (train, validation, test))
+    return parts if with_test else _blind(parts, series)
+
+
+def _blind(parts: Split, series: Series) -> Split:
+    """Makes every value behind the validation part unreadable."""
+    series.values[parts.validation.stop :] = np.nan
+    return parts
+
+
+def horizons(file: Path, asked: Sequence[int] | None) -> tuple[int, ...]:
+    if asked:
+        return tuple(asked)
+    with file.open() as lines:
+        rows = sum(1 for _ in lines) - 1
+    return SHORT_HORIZONS if rows < SHORT else HORIZONS
+
+
+def laid(parts: Split, window: int, horizon: int) -> tuple[Windows, Windows]:
+    return windows(parts.train, window, horizon), windows(parts.validation, window, horizon)
+
+
+# --- training ----------------------------------------------------------------------------------------------------
+
+
+def look(cell: Cell, out: Path) -> dict[str, Any]:
+    """Gives what the closed-form maps say of a cell; solved once."""
+    path = out / cell.name / "scout.json"
+    if not path.exists():
+        parts = load(cell.file)
+        found = scout(parts, Scaler.fit(parts.train), cell.horizon)
+        facts = {
+            "window": found.window,
+            "centre": found.centre,
+            "strength": found.linear.strength,
+            "errors": found.errors,
+            "tried": found.tried,
+        }
+        write_whole(path, json.dumps(facts))
+    return json.loads(path.read_text())
+
+
+def shape_of(parts: Split, window: int, horizon: int) -> Shape:
+    count = len(parts.train.series.columns)
+    return Shape(window=window, features=count, horizon=horizon, targets=tuple(range(count)))
+
+
+def options(cell: Cell, out: Path) -> list[Setting]:
+    """Gives the settings that are searched in a cell."""
+    facts, parts = look(cell, out), load(cell.file)
+    return settings(shape_of(parts, facts["window"], cell.horizon), centre=facts["centre"], step=parts.train.series.step)
+
+
+def train(cell: Cell, number: int, seed: int, out: Path) -> str:
+    """Trains one setting of a cell with one seed and leaves its record and weights."""
+    settle(1)
+    torch.manual_seed(seed)
+    path = out / cell.name / f"setting{number}-seed{seed}.json"
+    if path.exists():
+        return f"{path.stem} of {cell.name} was there"
+    parts, facts = load(cell.file), look(cell, out)
+    scaler, setting = Scaler.fit(parts.train), options(cell, out)[number]
+    learn, check = laid(parts, facts["window"], cell.horizon)
+    began = perf_counter()
+    net = build(cell, parts, setting, facts, scaler, learn, check)
+    [fitted] = fit([net], learn, check, scaler=scaler, recipe=setting.recipe, seeds=[seed])
+    seconds = perf_counter() - began
+    net.load_state_dict(fitted.state)
+    began = perf_counter()
+    errors = score_scaled(net, check, scaler)
+    record = {
+        "setting": setting.name,
+        "seed": seed,
+        "validation_mse": errors.mse,
+        "best_epoch": fitted.best_epoch,
+        "history": [fitted.train_loss, fitted.validation_loss],
+        "seconds": seconds,
+        "validation_seconds": perf_counter() - began,
+        "parameters": sum(p.numel() for p in net.parameters()),
+    }
+    write_whole(path.with_suffix(".safetensors"), lambda at: save_file(fitted.state, at))
+    write_whole(path, json.dumps(record))
+    return f"{cell.name} {setting.name} seed {seed}: validation {errors.mse:.4f}, {seconds:.0f} s"
+
+
+def build(
+    cell: Cell,
+    parts: Split,
+    setting: Setting,
+    facts: dict[str, Any],
+    scaler: Scaler,
+    learn: Windows,
+    check: Windows,
+) -> nn.Module:
+    linear = closed_form(learn, check, scaler, centre=facts["centre"], strengths=[facts["strength"]])
+    return start(setting.plan, shape_of(parts, facts["window"], cell.horizon), linear)
+
+
+def chosen(cell: Cell, out: Path) -> int:
+    """The setting with the smallest squared error on validation, of the first seed."""
+    found = {
+        int(path.stem.split("-")[0].removeprefix("setting")): json.loads(path.read_text())["validation_mse"]
+        for path in (out / cell.name).glob(f"setting*-seed{SEEDS[0]}.json")
+    }
+    return min(found, key=lambda number: found[number])
+
+
+def run(cells: Sequence[Cell], out: Path, jobs: int) -> None:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        _all(pool.submit(look, cell, out) for cell in cells)
+        found = {cell: len(options(cell, out)) for cell in cells}
+        _all(pool.submit(train, cell, n, SEEDS[0], out) for cell, count in found.items() for n in range(count))
+        _all(pool.submit(train, cell, chosen(cell, out), seed, out) for cell in cells for seed in SEEDS[1:])
+
+
+def _all(futures: Iterable[Any]) -> None:
+    for future in as_completed(list(futures)):
+        print(future.result(), flush=True)
+
+
+# --- scoring -----------------------------------------------------------------------------------------------------
+
+
+def commit() -> str:
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=HOME, check=True, capture_output=True, text=True).stdout.strip()
+
+    if git("status", "--porcelain", "--", "src"):
+        sys.exit("score needs a frozen commit: src has changes that are not committed.")
+    return git("rev-parse", "--short=10", "HEAD")
+
+
+def score(cells: Sequence[Cell], out: Path) -> None:
+    """Scores the test part of every cell and logs the scoring; a commit scores a cell once."""
+    log, now = out / "scorings.jsonl", commit()
+    rows = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    done = {(row["commit"], row["cell"]) for row in rows}
+    settle(1)
+    for cell in cells:
+        if (now, cell.name) in done:
+            print(f"{cell.name} was scored on {now}; it is not scored again.")
+            continue
+        row = {"commit": now, "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "cell": cell.name, **_test(cell, out)}
+        rows.append(row)
+        write_whole(log, "".join(f"{json.dumps(one)}\n" for one in rows))
+        mean = np.mean([one["mse"] for one in row["runs"]])
+        print(f"{cell.name}: {mean:.4f}, ridge {row['ridge']['mse']:.4f}, repeat {row['repeat']['mse']:.4f}", flush=True)
+
+
+def _test(cell: Cell, out: Path) -> dict[str, Any]:
+    parts, facts, number = load(cell.file, with_test=True), look(cell, out), chosen(cell, out)
+    scaler, setting = Scaler.fit(parts.train), options(cell, out)[number]
+    test = windows(parts.test, facts["window"], cell.horizon)
+    learn, check = laid(parts, facts["window"], cell.horizon)
+    net = build(cell, parts, setting, facts, scaler, learn, check)
+    runs = []
+    for seed in SEEDS:
+        path = out / cell.name / f"setting{number}-seed{seed}.json"
+        net.load_state_dict(load_file(path.with_suffix(".safetensors")))
+        began = perf_counter()
+        errors = score_scaled(net, test, scaler)
+        record = json.loads(path.read_text())
+        epochs = len(record["history"][0])
+        runs.append(
+            {
+                "mse": errors.mse,
+                "mae": errors.mae,
+                "seconds": record["seconds"],
+                "epoch_seconds": record["seconds"] / epochs,
+                "predicting_seconds": perf_counter() - began,
+                "parameters": record["parameters"],
+                "best_epoch": record["best_epoch"],
+                "epochs": epochs,
+            }
+        )
+    width = SHORT_RIDGE_WINDOW if len(parts.train.series) < SHORT else RIDGE_WINDOW
+    learn, check = laid(parts, width, cell.horizon)
+    linear = closed_form(learn, check, scaler)
+    plain = windows(parts.test, width, cell.horizon)
+    return {
+        "setting": setting.name,
+        "window": facts["window"],
+        "centre": facts["centre"],
+        "tried": facts["tried"] + len(options(cell, out)),
+        "windows": len(test),
+        "runs": runs,
+        "ridge": _errors(plain, scaler, linear),
+        "repeat": _errors(plain, scaler, None),
+    }
+
+
+def _errors(test: Windows, scaler: Scaler, linear: Any) -> dict[str, float]:
+    squared = absolute = count = 0.0
+    for first in range(0, len(test), _BATCH):
+        batch = scaler.batch(test, np.arange(first, min(first + _BATCH, len(test))))
+        x, y = batch.x.astype(np.float64), batch.y.astype(np.float64)
+        error = y - (x[:, -1:] if linear is None else linear(x))
+        squared, absolute = squared + np.nansum(error**2), absolute + np.nansum(np.abs(error))
+        count += np.isfinite(error).sum()
+    return {"mse": float(squared / count), "mae": float(absolute / count)}

@@ -1,0 +1,5 @@
+"""Lets `python -m heedful.cli` be the command too."""
+
+from heedful.cli import main
+
+main()

@@ -1,0 +1,68 @@
+"""heedful compare: models against baselines on one table."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from heedful.cli import options as ask
+from heedful.cli.common import DONE, STOPPED, app, bar, careful, numbers, words
+
+
+@app.command()
+@careful
+def compare(
+    data: ask.Data = None,
+    target: ask.Target = None,
+    time: ask.Time = None,
+    features: ask.Features = None,
+    window: ask.Window = None,
+    horizon: ask.Horizon = 1,
+    split: ask.Split = "0.7,0.1,0.2",
+    gap: ask.Gap = 0,
+    season: ask.Season = None,
+    mask: ask.Mask = False,
+    missing: ask.Missing = None,
+    models: Annotated[str, typer.Option(help="Names separated by commas; see 'heedful list models'.")] = "default",
+    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
+    epochs: ask.Epochs = None,
+    jobs: Annotated[int | None, typer.Option(help="Parallel processes; one per processor if left out.")] = None,
+    max_minutes: Annotated[float | None, typer.Option(help="Stop after so long and keep what is finished.")] = None,
+    out: Annotated[str, typer.Option(help="Folder for the results; 'auto' names one under heedful-runs.")] = "auto",
+    overwrite: ask.Overwrite = False,
+    keep: Annotated[str, typer.Option(help="Bundles to keep: all, best or none.")] = "best",
+    date_format: ask.DateFormat = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the table and the report's name only.")] = False,
+) -> int:
+    """Train models on one table and say what they are worth against yesterday's value."""
+    from heedful.cli import show
+    from heedful.train.recipe import Recipe
+    from heedful.trial.run import compare as run
+
+    with bar(quiet) as progress:
+        result = run(
+            data,
+            target,
+            time=time,
+            features=words(features),
+            window=window,
+            horizon=horizon,
+            split=numbers("--split", split),
+            gap=gap,
+            season=season,
+            mask=mask,
+            missing=None if missing is None else numbers("--missing", missing),
+            models=models,
+            seeds=seeds,
+            recipe=Recipe(epochs=epochs) if epochs is not None else None,
+            jobs=jobs,
+            max_minutes=max_minutes,
+            out=out,
+            overwrite=overwrite,
+            keep=keep,
+            date_format=date_format,
+            progress=progress,
+        )
+    show.comparison(result, quiet)
+    return DONE if result.finished else STOPPED

@@ -1,0 +1,215 @@
+"""heedful fit, predict, backtest: a model for one table, used, and judged over time."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from heedful.cli import options as ask
+from heedful.cli.common import DONE, app, bar, careful, numbers, words
+
+if TYPE_CHECKING:
+    from heedful.bundle import Bundle
+
+Seeds = Annotated[int, typer.Option(help="How many seeds; the best on validation is kept.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the scores and the folder's name only.")]
+
+
+@app.command()
+@careful
+def fit(
+    data: ask.Data = None,
+    target: ask.Targets = None,
+    model: ask.Model = "heedful",
+    plan: ask.PlanFile = None,
+    time: ask.Time = None,
+    features: ask.Features = None,
+    past: ask.Past = None,
+    known: ask.Known = None,
+    static: ask.Static = None,
+    series: ask.SeriesColumn = None,
+    calendar: ask.Calendar = False,
+    mask: ask.Mask = False,
+    missing: ask.Missing = None,
+    window: ask.Window = None,
+    horizon: ask.Horizon = 1,
+    split: ask.Split = "0.7,0.1,0.2",
+    gap: ask.Gap = 0,
+    season: ask.Season = None,
+    seeds: Seeds = 1,
+    epochs: ask.Epochs = None,
+    levels: ask.Levels = "0.8,0.95",
+    date_format: ask.DateFormat = None,
+    out: Annotated[str, typer.Option(help="Folder for the bundle; 'auto' names one under heedful-runs.")] = "auto",
+    quiet: Quiet = False,
+) -> int:
+    """Train one model on a table, calibrate its intervals, score it once, and keep it in a folder."""
+    from heedful.forecasting.fitting import fit as run
+    from heedful.forecasting.settings import recipe_for
+
+    with bar(quiet) as progress:
+        made = run(
+            data,
+            words(target),
+            model,
+            **_columns(time, features, past, known, static, series, calendar, mask, missing, date_format),
+            window=window,
+            horizon=horizon,
+            split=numbers("--split", split),
+            gap=gap,
+            season=season,
+            seeds=seeds,
+            recipe=recipe_for(None if plan else model, epochs),
+            plan=plan,
+            levels=numbers("--levels", levels),
+            out=out,
+            progress=progress,
+        )
+    _show(made, data, quiet)
+    return DONE
+
+
+@app.command()
+@careful
+def predict(
+    bundle: Annotated[str, typer.Argument(help="Folder of a bundle, such as heedful fit or heedful compare leaves.")],
+    data: Annotated[str, typer.Argument(help="Table to continue beyond its last row.")],
+    time: ask.Time = None,
+    date_format: ask.DateFormat = None,
+    levels: Annotated[str | None, typer.Option(help="Levels of the intervals; '' for none.")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file to write; printed if left out.")] = None,
+) -> int:
+    """Continue a table beyond its last row, with real future stamps and in original units."""
+    from heedful.files import write_whole
+    from heedful.forecasting.predicting import predict as run
+
+    wanted = None if levels is None else numbers("--levels", levels)
+    frame = run(bundle, data, time=time, date_format=date_format, levels=wanted)
+    for note in frame.attrs.get("notes", ()):
+        typer.echo(f"note: {note}", err=True)
+    text = frame.to_csv(index=False)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        typer.echo(f"Forecast: {write_whole(out, text)}")
+    return DONE
+
+
+def _columns(
+    time: str | None,
+    features: str | None,
+    past: str | None,
+    known: str | None,
+    static: str | None,
+    series: str | None,
+    calendar: bool,
+    mask: bool,
+    missing: str | None,
+    date_format: str | None,
+) -> dict[str, Any]:
+    """Gives the words about columns as Python takes them."""
+    return {
+        "time": time,
+        "features": words(features),
+        "past": words(past) or (),
+        "known": words(known) or (),
+        "static": words(static) or (),
+        "series": series,
+        "calendar": calendar,
+        "mask": mask,
+        "missing": None if missing is None else numbers("--missing", missing),
+        "date_format": date_format,
+    }
+
+
+def _show(made: Bundle, data: str | None, quiet: bool) -> None:
+    from heedful.cli import show
+
+    if not quiet:
+        facts = made.facts
+        typer.echo(f"{made.model}: {', '.join(made.targets)} of {facts['data']['name']}, {made.step}")
+        for part, said in facts["split"].items():
+            rows = said["rows"][1] - said["rows"][0]
+            typer.echo(f"  {part:<10} {rows:>9,} rows  {show.stamp(said['from'])} to {show.stamp(said['to'])}")
+        season = f"season {facts['season']}" if facts["season"] else "no season found"
+        shape = made.shape
+        typer.echo(f"  window {shape.window}, horizon {shape.horizon}, {season}, {facts['parameters']:,} parameters")
+        show.notes(made.notes)
+    if made.scores:
+        show.scores(made.scores, None if quiet else "\nTest part, best RMSE first")
+    typer.echo(f"Bundle: {made.folder}")
+    if not quiet:
+        typer.echo(f"Next: {shlex.join(['heedful', 'predict', str(made.folder), data or 'co2'])}")
+
+
+@app.command()
+@careful
+def backtest(
+    data: ask.Data = None,
+    target: ask.Targets = None,
+    model: ask.Model = "heedful",
+    plan: ask.PlanFile = None,
+    time: ask.Time = None,
+    features: ask.Features = None,
+    past: ask.Past = None,
+    known: ask.Known = None,
+    static: ask.Static = None,
+    series: ask.SeriesColumn = None,
+    calendar: ask.Calendar = False,
+    mask: ask.Mask = False,
+    missing: ask.Missing = None,
+    window: ask.Window = None,
+    horizon: ask.Horizon = 1,
+    folds: Annotated[int, typer.Option(help="Blocks of rows that are forecast.")] = 5,
+    test: Annotated[float, typer.Option(help="Share or number of the newest rows that the folds cover.")] = 0.2,
+    refit: Annotated[
+        str, typer.Option(help="Train 'always', 'never' after the first fold, or every so many folds.")
+    ] = "always",
+    gap: ask.Gap = 0,
+    season: ask.Season = None,
+    seeds: Seeds = 1,
+    epochs: ask.Epochs = None,
+    levels: ask.Levels = "0.8,0.95",
+    date_format: ask.DateFormat = None,
+    out: Annotated[str | None, typer.Option(help="Folder for scores.csv and forecasts.csv; none if left out.")] = None,
+    quiet: Quiet = False,
+) -> int:
+    """Train again and again on a growing past, and forecast the rows that follow it."""
+    from heedful.cli import show
+    from heedful.forecasting.backtesting import backtest as run
+    from heedful.forecasting.settings import recipe_for
+
+    with bar(quiet) as progress:
+        made = run(
+            data,
+            words(target),
+            model,
+            **_columns(time, features, past, known, static, series, calendar, mask, missing, date_format),
+            window=window,
+            horizon=horizon,
+            folds=folds,
+            test=test,
+            refit=int(refit) if refit.isdigit() else refit,
+            gap=gap,
+            season=season,
+            seeds=seeds,
+            recipe=recipe_for(None if plan else model, epochs),
+            plan=plan,
+            levels=numbers("--levels", levels),
+            out=out,
+            progress=progress,
+        )
+    if not quiet:
+        typer.echo(f"{made}")
+        for fold in made.folds:
+            how = "trained on" if fold.trained else "still trained on"
+            rows = f"{fold.windows:,} windows, {show.stamp(fold.first)} to {show.stamp(fold.last)}"
+            typer.echo(f"  fold {fold.number}: {rows}, {how} {fold.train_rows:,} rows")
+        show.notes(made.notes)
+    show.scores(made.pooled, None if quiet else "\nAll folds together, best RMSE first")
+    if made.folder is not None:
+        typer.echo(f"Scores and forecasts: {made.folder}")
+    return DONE

@@ -1,0 +1,131 @@
+"""What people see: spans, notes, tables, and numbers at as many digits as can be read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from heedful.cli.common import console
+
+if TYPE_CHECKING:
+    from heedful.data.split import Span
+    from heedful.trial.result import Comparison
+
+
+def spans(parts: Iterable[Span]) -> None:
+    """Prints a line for each part of a split: its rows and its first and last stamp."""
+    for span in parts:
+        if len(span):
+            first, last = span.ends
+            typer.echo(f"  {span.part:<10} {len(span):>9,} rows  {stamp(first)} to {stamp(last)}")
+
+
+def notes(lines: Iterable[str]) -> None:
+    """Prints what was found and done on the way."""
+    for note in lines:
+        typer.echo(f"  note: {note}")
+
+
+def table(title: str | None, headings: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """Prints a table: names in the first column, numbers in the others."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    first, *others = headings
+    made: Any = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    made.add_column(first, no_wrap=True)
+    for heading in others:
+        made.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        made.add_row(*row)
+    console().print(made)
+
+
+def comparison(result: Comparison, quiet: bool) -> None:
+    """Prints a comparison: what was read, the table, what it says, and where the report is."""
+    if not quiet:
+        typer.echo(f"{result.series}")
+        spans(result.split)
+        season = f"season {result.season}" if result.season else "no season found"
+        typer.echo(f"  window {result.window}, horizon {result.horizon}, {season}")
+        notes(result.notes)
+    if not result.trials:
+        typer.echo("Nothing was finished.")
+        return
+    headings = ("model", "MAE", "RMSE", "sMAPE %", "R2", "MASE", "skill", "parameters", "seconds")
+    rows = [
+        (
+            str(name),
+            number(row["mae"], row["mae_std"]),
+            number(row["rmse"], row["rmse_std"]),
+            number(row["smape"]),
+            fixed(row["r2"]),
+            number(row["mase"]),
+            fixed(row["skill"], row["skill_std"], sign="+"),
+            f"{row['parameters']:,}",
+            f"{row['seconds']:.1f}",
+        )
+        for name, row in result.summary.iterrows()
+    ]
+    table(None if quiet else "\nTest part, mean over seeds, best RMSE first", headings, rows)
+    if not quiet:
+        for finding in result.findings:
+            typer.echo(f"{'! ' if finding.severity == 'warning' else '  '}{finding}")
+    if not result.finished:
+        typer.echo("Stopped early: the table holds what was finished. The same command continues it.")
+    if result.folder is not None:
+        typer.echo(f"Report: {result.folder / 'report.html'}")
+
+
+def scores(rows: Iterable[tuple[str, str, str, float]], title: str | None) -> None:
+    """Prints scores: a line for each target and model, best RMSE first, and what the intervals hold."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for model, target, metric, value in rows:
+        found.setdefault((target, model), {})[metric] = value
+    targets = list(dict.fromkeys(target for target, _ in found))
+    levels = [metric.removeprefix("coverage_") for metric in _first(found) if metric.startswith("coverage_")]
+    bands = [heading for level in levels for heading in (f"in {level} %", "width")]
+    lines = []
+    for target in targets:
+        named = [(model, values) for (one, model), values in found.items() if one == target]
+        for model, values in sorted(named, key=lambda pair: pair[1]["rmse"]):
+            cells = [number(values[metric]) for metric in ("mae", "rmse", "smape", "mase")]
+            held = [_band(values, level) for level in levels]
+            skill = fixed(values["skill"], sign="+")
+            first = (target, model) if len(targets) > 1 else (model,)
+            lines.append((*first, *cells, skill, *(cell for pair in held for cell in pair)))
+    names = ("target", "model") if len(targets) > 1 else ("model",)
+    table(title, (*names, "MAE", "RMSE", "sMAPE %", "MASE", "skill", *bands), lines)
+
+
+def _first(found: dict[tuple[str, str], dict[str, float]]) -> dict[str, float]:
+    return max(found.values(), key=len, default={})
+
+
+def _band(values: dict[str, float], level: str) -> tuple[str, str]:
+    held = values.get(f"coverage_{level}", float("nan"))
+    return "-" if held != held else f"{100 * held:.1f} %", number(values.get(f"width_{level}", float("nan")))
+
+
+def stamp(time: object) -> str:
+    """A stamp without a midnight that says nothing."""
+    return str(time).removesuffix(" 00:00:00")
+
+
+def number(mean: float, spread: float = float("nan")) -> str:
+    """A number at four significant digits, its spread at as many decimals."""
+    if mean != mean:
+        return "-"
+    decimals = max(0, 3 - math.floor(math.log10(abs(mean)))) if mean else 0
+    text = f"{mean:,.{decimals}f}"
+    return text if spread != spread else f"{text} ±{spread:,.{decimals}f}"
+
+
+def fixed(mean: float, spread: float = float("nan"), sign: str = "") -> str:
+    """A number without unit at three decimals, with its spread."""
+    if mean != mean:
+        return "-"
+    return f"{mean:{sign}.3f}" + ("" if spread != spread else f" ±{spread:.3f}")

@@ -1,0 +1,194 @@
+"""What the caller meant: which table, which columns, how many rows of what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from heedful.data import sets
+from heedful.data.build import build_series
+from heedful.data.seasons import find_season
+from heedful.data.series import Series
+from heedful.data.split import Span, Split
+from heedful.data.table import Table, read
+from heedful.data.windows import Windows
+from heedful.errors import DataError, OptionError
+
+DEFAULT_WINDOW = 32
+Words = str | Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a job is: what is done of all, and what is under way."""
+
+    done: int
+    total: int
+    label: str
+    epoch: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Which columns of a table play which part; the words of `heedful.fit`."""
+
+    targets: tuple[str, ...]
+    time: str | None = None
+    features: tuple[str, ...] | None = None
+    past: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+    series: str | None = None
+    calendar: bool = False
+    mask: bool = False
+    missing: tuple[float, ...] | None = None
+    date_format: str | None = None
+
+    def build(self, table: Table, decide_on: float) -> Series:
+        """Reads a table by these words; what a column is good for is decided on its first rows alone."""
+        return build_series(
+            table,
+            self.targets,
+            time=self.time,
+            features=self.features,
+            past=self.past,
+            known=self.known,
+            static=self.static,
+            series=self.series,
+            calendar=self.calendar,
+            mask=self.mask,
+            missing=self.missing,
+            date_format=self.date_format,
+            decide_on=decide_on,
+        )
+
+
+def several(words: Words | None) -> tuple[str, ...]:
+    """Gives one word or several as several.
+
+    >>> several("load"), several(["load", "heat"]), several(None)
+    (('load',), ('load', 'heat'), ())
+    """
+    return () if words is None else (words,) if isinstance(words, str) else tuple(words)
+
+
+def open_table(
+    verb: str, data: Any, target: Words | None, time: str | None, date_format: str | None
+) -> tuple[Table, tuple[str, ...], str | None]:
+    """Opens a path, a frame or a sample; gives the table, its targets and its time column.
+
+    Raises: DataError for a name that is neither file nor sample; OptionError without a target.
+    """
+    sample = sets.SAMPLES.get("co2" if data is None else data) if isinstance(data, (str, type(None))) else None
+    table = load_table(data, date_format)
+    if sample is not None and not (data and Path(data).exists()):
+        return table, several(target) or (sample.target,), time or sample.time
+    if not several(target):
+        raise OptionError(
+            f"{verb} needs a target, the column to forecast. '{table.name}' has: {', '.join(map(str, table.frame))}."
+        )
+    return table, several(target), time
+
+
+def load_table(data: Any, date_format: str | None) -> Table:
+    """Reads a path or a frame, or loads a sample by name; None is the embedded CO2 series.
+
+    Raises: DataError for a name that is neither file nor sample.
+    """
+    name = "co2" if data is None else data
+    if isinstance(name, str) and not Path(name).exists():
+        if name in sets.SAMPLES:
+            return sets.SAMPLES[name].load()
+        if not Path(name).suffix:
+            raise DataError(
+                f"'{name}' is neither a file nor a sample. Samples: {', '.join(sets.SAMPLES)}. "
+                "Give the path of a CSV, Parquet or Excel table."
+            )
+    return name if isinstance(name, Table) else read(name, date_format=date_format)
+
+
+def check_numbers(verb: str, **given: int | None) -> None:
+    """Refuses what is no whole number, or too small a one; None passes.
+
+    Raises: OptionError that names the option.
+    """
+    least = {"gap": 0, "season": 2}
+    for name, value in given.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < least.get(name, 1):
+            raise OptionError(
+                f"{verb} needs {name} to be a whole number of at least {least.get(name, 1)}, got {value!r}."
+            )
+
+
+def seeds_of(verb: str, seeds: int | Sequence[int]) -> tuple[int, ...]:
+    """Gives seeds 0, 1, ... for a number of them, or those listed.
+
+    >>> seeds_of("fit", 3), seeds_of("fit", [7])
+    ((0, 1, 2), (7,))
+
+    Raises: OptionError for none, for one that occurs twice or is negative.
+    """
+    if isinstance(seeds, (bool, float, str)):
+        raise OptionError(f"{verb} needs a whole number of seeds, or a list of them, got {seeds!r}.")
+    numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(int(s) for s in seeds)
+    if not numbers or min(numbers) < 0 or len(set(numbers)) != len(numbers):
+        raise OptionError(f"{verb} needs at least one seed, all different and not negative, got {seeds}.")
+    return numbers
+
+
+def season_of(series: Series, train: Span, season: int | None) -> int | None:
+    """Gives the season asked for, or the one found on the train rows (of the longest member of a panel).
+
+    Raises: OptionError for a season that the train rows do not hold.
+    """
+    start, stop = max(train.pieces, key=lambda piece: piece[1] - piece[0])
+    if season is None:
+        return find_season(series.truth[start:stop], series.step)
+    if season >= stop - start:
+        raise OptionError(f"A season needs fewer rows than the {stop - start} of the train part, got {season}.")
+    return season
+
+
+def window_of(train: Span, season: int | None, horizon: int) -> int:
+    """Gives the look-back by rule: the season, else 32 rows, at most a quarter of the train rows."""
+    rows = max(stop - start for start, stop in train.pieces)
+    return min(season or DEFAULT_WINDOW, max(1, rows // 4), max(1, rows - horizon))
+
+
+def check_targets(*laid: Windows) -> None:
+    """Refuses a part in which a target was never observed: nothing could be learned, chosen or scored on it.
+
+    Raises: DataError that names target and part.
+    """
+    for one in laid:
+        series = one.span.series
+        for name, j in zip(series.targets, series.target_indices, strict=True):
+            ahead = [(first + one.window, first + one.window + count + one.horizon - 1) for first, count in one.runs]
+            if not any(series.observed[start:stop, j].any() for start, stop in ahead):
+                raise DataError(
+                    f"'{name}' has no observed value in the {one.span.part} part, rows {one.span.start} to "
+                    f"{one.span.stop - 1}. Give another split, or leave those rows out of the table."
+                )
+
+
+def check_split(verb: str, split: Any) -> tuple[float, float, float]:
+    """Gives the three sizes of a split.
+
+    Raises: OptionError unless there are three numbers.
+    """
+    if isinstance(split, str) or len(split) != 3 or any(isinstance(size, (str, bool)) for size in split):
+        raise OptionError(f"{verb} needs a split of three sizes such as (0.7, 0.1, 0.2), got {split!r}.")
+    return split[0], split[1], split[2]
+
+
+def describe_split(parts: Split) -> dict[str, dict[str, Any]]:
+    """Gives rows and first and last stamp of every part that has rows, as plain values."""
+    return {
+        span.part: {"rows": [span.start, span.stop], "from": str(span.ends[0]), "to": str(span.ends[1])}
+        for span in parts
+        if len(span)
+    }

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import heedful
+from heedful import metrics
+from heedful.errors import DataError, OptionError
+from heedful.train import Recipe
+
+QUICK = {"model": "cnn-lstm", "window": 6, "recipe": Recipe(epochs=1)}
+
+
+@pytest.fixture(scope="module")
+def made(hourly):
+    return heedful.backtest(hourly, "load", horizon=2, folds=3, test=60, gap=1, refit=2, season=24, **QUICK)
+
+
+def test_every_row_of_the_last_part_begins_one_window(made, hourly):
+    assert [fold.windows for fold in made.folds] == [20, 20, 20]
+    origins = made.forecasts.drop_duplicates("origin")["origin"]
+    assert origins.tolist() == hourly["when"].iloc[258:318].tolist()
+    assert made.forecasts["time"].iloc[-1] == hourly["when"].iloc[-1]
+    assert made.forecasts["step"].tolist() == [1, 2] * 60
+    assert np.allclose(made.forecasts["true"], hourly.set_index("when")["load"].loc[made.forecasts["time"]])
+
+
+def test_a_fold_knows_the_rows_before_it_and_refit_says_when_it_is_trained(made):
+    assert [fold.trained for fold in made.folds] == [True, False, True]
+    # 259 rows lie before the first fold and 299 before the third, less the gap; 15 % of them are validation.
+    assert [fold.train_rows for fold in made.folds] == [219, 219, 253]
+    assert made.folds[0].first == "2024-01-11 19:00:00"
+
+
+def test_scores_pool_all_folds(made):
+    told = made.forecasts
+    pooled = {(model, metric): value for model, _, metric, value in made.pooled}
+    assert pooled["cnn-lstm", "rmse"] == pytest.approx(metrics.rmse(told["true"], told["predicted"]))
+    inside = (told["lower_80"] <= told["true"]) & (told["true"] <= told["upper_80"])
+    assert pooled["cnn-lstm", "coverage_80"] == pytest.approx(inside.mean())
+    first, scores = told[told["fold"] == 1], made.scores[made.scores["fold"] == 1]
+    value = scores[(scores["model"] == "cnn-lstm") & (scores["metric"] == "mae")]["value"].item()
+    assert value == pytest.approx(metrics.mae(first["true"], first["predicted"]))
+    assert set(made.scores["model"]) == {"cnn-lstm", "persistence", "seasonal_naive", "ridge"}
+
+
+@pytest.mark.parametrize("refit", ["always", "never"])
+def test_later_rows_change_no_earlier_forecast(hourly, refit):
+    changed = hourly.copy()
+    changed.loc[291:, ["load", "heat"]] *= -3
+    options = QUICK | {"horizon": 2, "folds": 2, "test": 60, "refit": refit}
+    before, after = (heedful.backtest(frame, "load", **options).forecasts for frame in (hourly, changed))
+    known = before["origin"] <= hourly["when"].iloc[290]
+    assert known.sum() > 60
+    pd.testing.assert_series_equal(before["predicted"][known], after["predicted"][known], check_exact=True)
+    assert not np.allclose(before["predicted"][~known], after["predicted"][~known])
+
+
+def test_a_panel_is_cut_at_common_dates(shops):
+    made = heedful.backtest(shops, "sales", series="shop", folds=2, test=20, **(QUICK | {"window": 7}))
+    assert set(made.forecasts["series"]) == {"north", "south"}
+    spans = made.forecasts.groupby(["fold", "series"])["origin"].agg(["min", "max"])
+    for _, fold in spans.groupby("fold"):
+        assert fold["min"].nunique() == fold["max"].nunique() == 1
+
+
+def test_files_are_written_whole_and_a_folder_in_use_is_left_alone(hourly, tmp_path):
+    made = heedful.backtest(hourly, ["load", "heat"], folds=2, out=tmp_path / "out", **(QUICK | {"model": "heedful"}))
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["forecasts.csv", "scores.csv"]
+    told = pd.read_csv(tmp_path / "out" / "scores.csv")
+    assert told["fold"].isna().sum() == len(made.pooled)
+    assert len(pd.read_csv(tmp_path / "out" / "forecasts.csv")) == len(made.forecasts) == 2 * 64
+    with pytest.raises(DataError, match="new or empty folder"):
+        heedful.backtest(hourly, "load", out=tmp_path / "out", **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "advice"),
+    [
+        ({"refit": "sometimes"}, OptionError, "'always', 'never' or a number"),
+        ({"refit": 0}, OptionError, "'always', 'never' or a number"),
+        ({"folds": 0}, OptionError, "folds to be a whole number"),
+        ({"test": 0}, OptionError, "share below 1 or a number of rows"),
+        ({"test": 400}, DataError, "fewer folds, or give more rows"),
+        ({"test": 3, "folds": 4}, DataError, "one row for each of 4 folds"),
+    ],
+)
+def test_wrong_input_is_refused(hourly, options, error, advice):
+    with pytest.raises(error, match=advice):
+        heedful.backtest(hourly, "load", **(QUICK | options))

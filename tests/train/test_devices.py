@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from heedful.errors import OptionError, UnknownName
+from heedful.train import Recipe, devices, fit, forecast
+
+GPU = torch.cuda.is_available()
+
+
+def test_without_a_name_a_gpu_is_taken_where_there_is_one():
+    assert devices.choose().type == ("cuda" if GPU else "cpu")
+    assert devices.choose("cpu").type == "cpu"
+
+
+def test_an_unknown_device_is_answered_with_the_known_ones():
+    with pytest.raises(UnknownName, match="Unknown device 'gpu'.*cpu, cuda"):
+        devices.choose("gpu")
+
+
+@pytest.mark.skipif(GPU, reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused():
+    with pytest.raises(OptionError, match="needs a GPU that PyTorch can use, found none.*Leave the device out"):
+        devices.choose("cuda")
+
+
+def test_bfloat16_is_used_when_asked_for_and_answers_on_auto():
+    cpu = torch.device("cpu")
+    assert devices.reduced("bfloat16", cpu) is True
+    assert devices.reduced("float32", cpu) is False
+    assert devices.reduced("auto", cpu) in (True, False)
+
+
+def test_a_model_is_brought_home_in_evaluation_mode():
+    model = nn.Linear(2, 3)
+    with devices.placed(model, devices.choose()):
+        assert model.weight.device.type == devices.choose().type
+    assert model.weight.device.type == "cpu"
+    assert not model.training
+
+
+@pytest.mark.skipif(not GPU, reason="needs a GPU")
+def test_a_gpu_gives_what_the_processor_gives(everything):
+    (train, validation, test), scaler = everything
+    recipe, fits = Recipe(epochs=3, batch=16), {}
+    for device in ("cpu", "cuda"):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(18, 8), nn.Unflatten(1, (4, 2)))
+        (one,) = fit([model], train, validation, scaler=scaler, recipe=recipe, seeds=(0,), device=device)
+        model.load_state_dict(one.state)
+        fits[device] = one.validation_loss, forecast(model, test, scaler, device=device)
+        assert next(model.parameters()).device.type == "cpu"
+    assert fits["cpu"][0] == pytest.approx(fits["cuda"][0], rel=1e-3)  # float32 sums in another order
+    assert torch.allclose(*(torch.from_numpy(fits[d][1]) for d in fits), rtol=1e-2, atol=1e-2)
