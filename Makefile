@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 WORKERS ?= auto
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check format bench bench-accuracy clean
 
 demo: $(VENV)/.installed
 	$(BIN)/heedful compare
@@ -25,6 +25,10 @@ format: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks
+
+# Hours on two cores; what is finished is not repeated.
+bench-accuracy: $(VENV)/.installed-test
+	$(BIN)/python -m benchmarks.accuracy
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

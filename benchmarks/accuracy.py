@@ -12,13 +12,12 @@ Searching and training read no row behind the validation part: `load` cuts the t
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,20 +26,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors.torch import load_file, save
 
-from heedful.baselines import closed_form, persistence
+from heedful.baselines import closed_form
 from heedful.data.build import build_series
 from heedful.data.scale import Scaler
+from heedful.data.seasons import find_season
 from heedful.data.series import Series
 from heedful.data.split import Split, split
 from heedful.data.table import read
 from heedful.data.windows import Windows, windows
 from heedful.files import write_whole
 from heedful.models import Shape
-from heedful.scout import Setting, scout, settings, start
-from heedful.train import fit
+from heedful.models.compose import compose
+from heedful.models.plan import Parallel, Plan, Segments
+from heedful.models.presets import heedful
+from heedful.scout import start_line
+from heedful.train import Recipe, fit
 from heedful.train.evaluate import score_scaled
 from heedful.train.machine import settle
 
@@ -50,11 +52,14 @@ DEVELOPMENT = ("ETTh1.csv", "ETTm1.csv")
 OUT = HOME / "benchmarks" / "results" / "accuracy"
 PAGE = HOME / "docs" / "accuracy.md"
 HORIZONS = (96, 192, 336, 720)
+MARKS = ("<!-- made by python -m benchmarks.accuracy -->", "<!-- end -->")
 SHORT_HORIZONS = (24, 36, 48, 60)  # of sets with fewer rows than SHORT, such as weekly ones
 SHORT = 2000
 SEEDS = (0, 1, 2)
 RIDGE_WINDOW, SHORT_RIDGE_WINDOW = 336, 104
 MONTH = 30 * 24
+SEASONS, LONGEST = 14, 720  # a look-back has at most so many seasons, and so many rows
+LOSSES = ("mse", "huber")
 _BATCH = 256
 
 
@@ -113,21 +118,14 @@ def laid(parts: Split, window: int, horizon: int) -> tuple[Windows, Windows]:
 # --- training ----------------------------------------------------------------------------------------------------
 
 
-def look(cell: Cell, out: Path) -> dict[str, Any]:
-    """Gives what the closed-form maps say of a cell; solved once."""
-    path = out / cell.name / "scout.json"
-    if not path.exists():
-        parts = load(cell.file)
-        found = scout(parts, Scaler.fit(parts.train), cell.horizon)
-        facts = {
-            "window": found.window,
-            "centre": found.centre,
-            "strength": found.linear.strength,
-            "errors": found.errors,
-            "tried": found.tried,
-        }
-        write_whole(path, json.dumps(facts))
-    return json.loads(path.read_text())
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What is searched: the loss. Look-back and segment follow from the season of the train rows."""
+
+    loss: str
+    window: int
+    plan: Plan
+    recipe: Recipe
 
 
 def shape_of(parts: Split, window: int, horizon: int) -> Shape:
@@ -135,55 +133,57 @@ def shape_of(parts: Split, window: int, horizon: int) -> Shape:
     return Shape(window=window, features=count, horizon=horizon, targets=tuple(range(count)))
 
 
-def options(cell: Cell, out: Path) -> list[Setting]:
-    """Gives the settings that are searched in a cell."""
-    facts, parts = look(cell, out), load(cell.file)
-    return settings(shape_of(parts, facts["window"], cell.horizon), centre=facts["centre"], step=parts.train.series.step)
+def options(cell: Cell, parts: Split) -> list[Setting]:
+    """Gives the settings that are searched in a cell: seasons of the look-back and of a segment by rule, two losses."""
+    series, rows = parts.train.series, len(parts.train)
+    season = find_season(series.truth[parts.train.start : parts.train.stop], series.step)
+    room = min(LONGEST, rows // 5)
+    window = season * max(1, min(SEASONS, room // season)) if season else min(RIDGE_WINDOW, room)
+    shape = shape_of(parts, window, cell.horizon)
+    plan = heedful(shape)
+    if season and season >= 12 and window >= 4 * season:
+        width = plan.recurrence.width
+        plan = replace(
+            plan,
+            stem=Segments(length=season, width=width),
+            decoder=replace(plan.decoder, segment=min(season, cell.horizon))
+            if isinstance(plan.decoder, Parallel)
+            else plan.decoder,
+        )
+    recipe = Recipe.long(len(windows(parts.train, window, cell.horizon)), len(shape.targets))
+    return [Setting(loss=loss, window=window, plan=plan, recipe=replace(recipe, loss=loss)) for loss in LOSSES]
 
 
 def train(cell: Cell, number: int, seed: int, out: Path) -> str:
     """Trains one setting of a cell with one seed and leaves its record and weights."""
     settle(1)
-    torch.manual_seed(seed)
     path = out / cell.name / f"setting{number}-seed{seed}.json"
     if path.exists():
-        return f"{path.stem} of {cell.name} was there"
-    parts, facts = load(cell.file), look(cell, out)
-    scaler, setting = Scaler.fit(parts.train), options(cell, out)[number]
-    learn, check = laid(parts, facts["window"], cell.horizon)
+        return f"{cell.name} {path.stem} was there"
+    parts = load(cell.file)
+    setting, scaler = options(cell, parts)[number], Scaler.fit(parts.train)
+    learn, check = laid(parts, setting.window, cell.horizon)
+    torch.manual_seed(seed)
+    net = compose(setting.plan, shape_of(parts, setting.window, cell.horizon))
     began = perf_counter()
-    net = build(cell, parts, setting, facts, scaler, learn, check)
+    start_line(net, learn, check, scaler)
     [fitted] = fit([net], learn, check, scaler=scaler, recipe=setting.recipe, seeds=[seed])
     seconds = perf_counter() - began
     net.load_state_dict(fitted.state)
-    began = perf_counter()
     errors = score_scaled(net, check, scaler)
     record = {
-        "setting": setting.name,
+        "loss": setting.loss,
         "seed": seed,
         "validation_mse": errors.mse,
         "best_epoch": fitted.best_epoch,
         "history": [fitted.train_loss, fitted.validation_loss],
+        "share": float(fitted.state["share"]),
         "seconds": seconds,
-        "validation_seconds": perf_counter() - began,
         "parameters": sum(p.numel() for p in net.parameters()),
     }
-    write_whole(path.with_suffix(".safetensors"), lambda at: save_file(fitted.state, at))
+    write_whole(path.with_suffix(".safetensors"), save({k: v.contiguous() for k, v in fitted.state.items()}))
     write_whole(path, json.dumps(record))
-    return f"{cell.name} {setting.name} seed {seed}: validation {errors.mse:.4f}, {seconds:.0f} s"
-
-
-def build(
-    cell: Cell,
-    parts: Split,
-    setting: Setting,
-    facts: dict[str, Any],
-    scaler: Scaler,
-    learn: Windows,
-    check: Windows,
-) -> nn.Module:
-    linear = closed_form(learn, check, scaler, centre=facts["centre"], strengths=[facts["strength"]])
-    return start(setting.plan, shape_of(parts, facts["window"], cell.horizon), linear)
+    return f"{cell.name} {setting.loss} seed {seed}: validation {errors.mse:.4f}, {seconds:.0f} s"
 
 
 def chosen(cell: Cell, out: Path) -> int:
@@ -197,10 +197,9 @@ def chosen(cell: Cell, out: Path) -> int:
 
 def run(cells: Sequence[Cell], out: Path, jobs: int) -> None:
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        _all(pool.submit(look, cell, out) for cell in cells)
-        found = {cell: len(options(cell, out)) for cell in cells}
-        _all(pool.submit(train, cell, n, SEEDS[0], out) for cell, count in found.items() for n in range(count))
-        _all(pool.submit(train, cell, chosen(cell, out), seed, out) for cell in cells for seed in SEEDS[1:])
+        numbers = range(len(LOSSES))
+        _all([pool.submit(train, cell, n, SEEDS[0], out) for cell in cells for n in numbers])
+        _all([pool.submit(train, cell, chosen(cell, out), seed, out) for seed in SEEDS[1:] for cell in cells])
 
 
 def _all(futures: Iterable[Any]) -> None:
@@ -234,18 +233,21 @@ def score(cells: Sequence[Cell], out: Path) -> None:
         rows.append(row)
         write_whole(log, "".join(f"{json.dumps(one)}\n" for one in rows))
         mean = np.mean([one["mse"] for one in row["runs"]])
-        print(f"{cell.name}: {mean:.4f}, ridge {row['ridge']['mse']:.4f}, repeat {row['repeat']['mse']:.4f}", flush=True)
+        print(
+            f"{cell.name}: {mean:.4f}, ridge {row['ridge']['mse']:.4f}, repeat {row['repeat']['mse']:.4f}", flush=True
+        )
 
 
 def _test(cell: Cell, out: Path) -> dict[str, Any]:
-    parts, facts, number = load(cell.file, with_test=True), look(cell, out), chosen(cell, out)
-    scaler, setting = Scaler.fit(parts.train), options(cell, out)[number]
-    test = windows(parts.test, facts["window"], cell.horizon)
-    learn, check = laid(parts, facts["window"], cell.horizon)
-    net = build(cell, parts, setting, facts, scaler, learn, check)
+    parts, number = load(cell.file, with_test=True), chosen(cell, out)
+    setting, scaler = options(cell, parts)[number], Scaler.fit(parts.train)
+    test = windows(parts.test, setting.window, cell.horizon)
+    net = compose(setting.plan, shape_of(parts, setting.window, cell.horizon))
     runs = []
     for seed in SEEDS:
         path = out / cell.name / f"setting{number}-seed{seed}.json"
+        if not path.exists():
+            continue
         net.load_state_dict(load_file(path.with_suffix(".safetensors")))
         began = perf_counter()
         errors = score_scaled(net, test, scaler)
@@ -255,6 +257,8 @@ def _test(cell: Cell, out: Path) -> dict[str, Any]:
             {
                 "mse": errors.mse,
                 "mae": errors.mae,
+                "seed": seed,
+                "share": record["share"],
                 "seconds": record["seconds"],
                 "epoch_seconds": record["seconds"] / epochs,
                 "predicting_seconds": perf_counter() - began,
@@ -268,10 +272,9 @@ def _test(cell: Cell, out: Path) -> dict[str, Any]:
     linear = closed_form(learn, check, scaler)
     plain = windows(parts.test, width, cell.horizon)
     return {
-        "setting": setting.name,
-        "window": facts["window"],
-        "centre": facts["centre"],
-        "tried": facts["tried"] + len(options(cell, out)),
+        "loss": setting.loss,
+        "window": setting.window,
+        "tried": len(LOSSES),
         "windows": len(test),
         "runs": runs,
         "ridge": _errors(plain, scaler, linear),
@@ -288,3 +291,55 @@ def _errors(test: Windows, scaler: Scaler, linear: Any) -> dict[str, float]:
         squared, absolute = squared + np.nansum(error**2), absolute + np.nansum(np.abs(error))
         count += np.isfinite(error).sum()
     return {"mse": float(squared / count), "mae": float(absolute / count)}
+
+
+# --- the page ----------------------------------------------------------------------------------------------------
+
+
+def table(out: Path) -> None:
+    """Writes the tables between the two marks of the page; every scoring that was ever made is in its log."""
+    rows = [json.loads(line) for line in (out / "scorings.jsonl").read_text().splitlines()]
+    latest = {row["cell"]: row for row in rows}
+    lines = [
+        (
+            "| cell | MSE, mean ± sd (seeds) | MAE | ridge 336 | repeat | loss | look-back | share of the network | "
+            "parameters | seconds a training |"
+        ),
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, row in latest.items():
+        runs = row["runs"]
+        mse, mae, share, seconds = (np.array([one[key] for one in runs]) for key in ("mse", "mae", "share", "seconds"))
+        spread = mse.std(ddof=1) if len(runs) > 1 else float("nan")
+        lines.append(
+            f"| {name} | {mse.mean():.4f} ± {spread:.4f} ({len(runs)}) | {mae.mean():.4f} | "
+            f"{row['ridge']['mse']:.3f} | {row['repeat']['mse']:.3f} | {row['loss']} | "
+            f"{row['window']} | {share.mean():.2f} | {runs[0]['parameters']:,} | {seconds.mean():.0f} |"
+        )
+    log = [f"- {row['date']} UTC, commit {row['commit']}: {row['cell']}" for row in rows]
+    before, rest = PAGE.read_text().split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    body = "\n".join([MARKS[0], "", *lines, "", "Every scoring of a test part:", "", *log, "", MARKS[1]])
+    write_whole(PAGE, before + body + after)
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("step", nargs="?", choices=("train", "score", "table", "all"), default="all")
+    words.add_argument("files", nargs="*", type=Path)
+    words.add_argument("--horizons", type=lambda text: [int(word) for word in text.split(",")])
+    words.add_argument("--jobs", type=int, default=2)
+    words.add_argument("--out", type=Path, default=OUT)
+    asked = words.parse_args()
+    files = asked.files or [DATA / name for name in DEVELOPMENT]
+    cells = [Cell(file=file, horizon=h) for file in files for h in horizons(file, asked.horizons)]
+    if asked.step in ("train", "all"):
+        run(cells, asked.out, asked.jobs)
+    if asked.step in ("score", "all"):
+        score(cells, asked.out)
+    if asked.step in ("table", "all"):
+        table(asked.out)
+
+
+if __name__ == "__main__":
+    main()

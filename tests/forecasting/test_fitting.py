@@ -135,7 +135,7 @@ def test_the_default_model_says_how_its_look_back_was_decided(hourly):
     made = heedful.fit(hourly, "load", horizon=2, recipe=QUICK)
     assert made.shape.window == 36
     assert made.plan.centre in ("last", "mean")
-    assert any("Look-back of 36 rows and centring" in note for note in made.notes)
+    assert any("Look-back of 36 rows, centring" in note for note in made.notes)
     short = heedful.fit(hourly.iloc[:120], "load", horizon=2, split=(0.6, 0.2, 0.2), recipe=QUICK)
     assert short.shape.window <= 32
 

@@ -11,6 +11,7 @@ from torch import nn
 from heedful.data import Scaler, split, windows
 from heedful.errors import OptionError
 from heedful.train import Recipe, TimeUp, fit, forecast, score_scaled
+from heedful.train.loop import _stream
 
 
 class Flat(nn.Module):
@@ -254,12 +255,40 @@ def test_plateau_slows_down_where_it_gets_no_better(laid):
     assert first == best + 3  # two epochs without a better loss, then half the rate
 
 
+class Watched(Everything):
+    """Keeps what it saw, and drew at random, in training."""
+
+    def forward(self, x: torch.Tensor, future: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            SEEN.append(x.detach().clone())
+            DRAWN.append(torch.rand(1).item())
+        return super().forward(x, future)
+
+
+SEEN: list[torch.Tensor] = []
+DRAWN: list[float] = []
+
+
 def test_a_capped_epoch_draws_its_windows_anew(everything):
-    """One step an epoch at no learning rate: the train loss is that of the windows drawn."""
-    model = Everything()
-    model.drop.p = 0.0
-    one = learn(everything, model, learning_rate=1e-30, windows_per_epoch=16, epochs=4, patience=9)[0]
-    assert len(set(one.train_loss)) == 4
+    SEEN.clear()
+    learn(everything, Watched(), windows_per_epoch=24, epochs=3, patience=9)
+    assert [len(x) for x in SEEN] == [16, 8] * 3
+    epochs = [{x.numpy().tobytes() for pair in SEEN[i : i + 2] for x in pair} for i in (0, 2, 4)]
+    assert [len(windows) for windows in epochs] == [24] * 3
+    assert len(set.union(*epochs)) > 24
+
+
+def test_every_seed_epoch_and_process_has_its_own_dropout():
+    given = [(seed, epoch, rank) for seed in (0, 1) for epoch in (1, 2) for rank in (0, 1)]
+    assert len({_stream(*one) for one in given}) == 8
+
+
+def test_no_two_epochs_draw_the_same_dropout_and_two_runs_do(everything):
+    DRAWN.clear()
+    for _ in range(2):
+        learn(everything, Watched(), windows_per_epoch=16, epochs=4, patience=9)
+    assert len(set(DRAWN[:4])) == 4
+    assert DRAWN[4:] == DRAWN[:4]
 
 
 def test_bfloat16_comes_near_float32(everything):

@@ -64,7 +64,7 @@ def settings(
         model=spec.name if spec else "plan",
         shape=shape,
         plan=chosen,
-        recipe=recipe or _recipe(spec),
+        recipe=recipe or _recipe(spec, max(1, len(parts.train) - rows - horizon + 1), len(shape.targets)),
         build=builder(chosen, spec),
         scaling=spec.scaling if spec else "standard",
         notes=_notes(spec, found, horizon, window),
@@ -120,16 +120,18 @@ def recipe_for(model: str | None, epochs: int | None) -> Recipe | None:
     return None if epochs is None else replace(_recipe(None if model is None else get(model)), epochs=epochs)
 
 
-def _recipe(spec: ModelSpec | None) -> Recipe:
+def _recipe(spec: ModelSpec | None, count: int | None = None, targets: int = 1) -> Recipe:
+    if spec is not None and spec.name == SCOUTED and count is not None:
+        return Recipe.long(count, targets)
     return Recipe.article() if spec is not None and spec.recipe == "article" else Recipe()
 
 
 def _notes(spec: ModelSpec | None, found: Scout | None, horizon: int, window: int | None) -> tuple[str, ...]:
     notes = []
     if found is not None:
-        asked = "" if window else f"Look-back of {found.window} rows and centring"
+        what = "Centring" if window else f"Look-back of {found.window} rows, centring"
         notes.append(
-            f"{asked or 'Centring'} on the {found.centre} were decided on validation by closed-form linear maps "
+            f"{what} on the {found.centre} of the window: decided on validation by closed-form linear maps "
             f"({found.tried} settings tried)."
         )
     if spec is not None and spec.single_value and horizon > 1:

@@ -163,7 +163,9 @@ class Composed(nn.Module):
         Raises: OptionError without a skip; ShapeError for weights of another shape.
         """
         if self.skip is None:
-            raise OptionError("start_skip needs a plan with a linear skip, got none. Give it LinearSkip() or Blend().")
+            raise OptionError(
+                "start_skip needs a plan with a linear skip, got none. Give it skip=LinearSkip() or Blend()."
+            )
         weight, bias = torch.as_tensor(weight), torch.as_tensor(bias)
         if weight.shape != self.skip.weight.shape or bias.shape != self.skip.bias.shape:
             raise ShapeError(

@@ -15,6 +15,7 @@ from heedful.models import places
 from heedful.models.decoders.asking import takes_context, takes_queries
 from heedful.models.plan import (
     Attention,
+    Blend,
     Convolution,
     EncoderDecoder,
     Last,
@@ -27,9 +28,9 @@ from heedful.models.plan import (
 )
 from heedful.models.shape import Shape
 
-SEGMENTS = (24, 12)
+SEGMENTS = (96, 24, 12)
 """Lengths of a segment, the first of which the window holds at least LEAST is taken."""
-LEAST = 4
+LEAST = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,19 +103,20 @@ def lstnet(shape: Shape) -> Plan:
 
 def heedful(shape: Shape) -> Plan:
     """Gives segments of the window or, in short windows, a small convolution; a GRU; one step of a second GRU for
-    each segment of the horizon, which looks back by attention; and a linear skip.
+    each segment of the horizon, beside what a learned query finds in the states; mixed with a linear map.
 
     >>> heedful(Shape(336, 7, 96)).stem, heedful(Shape(10, 7)).stem
     (Segments(length=24, width=64), Convolution(filters=64, kernel=3, layers=1, causal=False))
     """
-    width, embedding, dropout = 64, 16, 0.3
+    embedding, dropout = 16, 0.3
     segment = next((length for length in SEGMENTS if shape.window >= LEAST * length), None)
+    width = 128 if segment == SEGMENTS[0] else 64
     return Plan(
         centre="last",
         stem=Segments(length=segment, width=width) if segment else Convolution(filters=width),
         recurrence=Recurrence(kind="gru", width=width),
-        decoder=Parallel(segment=min(segment or SEGMENTS[-1], shape.horizon), attention="general"),
-        skip=LinearSkip(),
+        decoder=Parallel(segment=min(segment or SEGMENTS[-1], shape.horizon), attention="general", query="learned"),
+        skip=Blend(),
         channels="independent",
         embedding=embedding if shape.multiple else 0,
         dropout=dropout,
@@ -125,8 +127,8 @@ PRESETS: dict[str, Preset] = {
     "heedful": Preset(
         plan=heedful,
         summary="Heedful's own: segments of the window (a convolution of 3 in short ones), a GRU, parallel steps of a "
-        "second GRU that look back by attention, and a linear skip, each target on its own; made of ideas from SegRNN "
-        "and DLinear, it is neither.",
+        "second GRU beside what learned queries find, mixed with a linear map on validation, each target on its own; "
+        "made of ideas from SegRNN and DLinear, it is neither.",
     ),
     "cnn-lstm": Preset(
         plan=cnn_lstm,

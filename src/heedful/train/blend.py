@@ -38,4 +38,3 @@ def settle_share(net: nn.Module, feed: Feed) -> None:
             over += float(((batch.y.double() - line)[seen] * gap).sum())
             under += float(gap.square().sum())
     share.fill_(min(max(over / under, 0.0), 1.0) if under > 0 else 1.0)
-

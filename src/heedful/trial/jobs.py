@@ -18,6 +18,7 @@ from heedful.errors import OptionError
 from heedful.explanation.record import record
 from heedful.forecasting.settings import shape_of
 from heedful.models import Shape, get
+from heedful.scout import start_line
 from heedful.train import Fit, Recipe, fit, forecast
 from heedful.train.machine import settle, use_threads
 from heedful.train.stack import stackable
@@ -40,7 +41,7 @@ class Arena:
         """Gives the recipe that was asked for; else the article's for published models and today's for the rest."""
         if self.recipe is not None:
             return self.recipe
-        return Recipe.article() if getattr(get(model), "recipe", "article") == "article" else Recipe()
+        return Recipe.article() if get(model).recipe == "article" else Recipe()
 
     @property
     def shape(self) -> Shape:
@@ -106,6 +107,8 @@ def run_job(
         spec = get(job.model)
         scaler = Scaler.fit(arena.train.span, spec.scaling)
         models = [build(job.model, arena.shape, seed) for seed in job.seeds]
+        for model in models:
+            start_line(model, arena.train, arena.validation, scaler)
         fits = fit(
             models,
             arena.train,
