@@ -51,6 +51,7 @@ INSIDE = {
         "errors",
         "files",
         "report",
+        "scout",
     },
     "bundle": {"models", "data", "intervals", "errors", "files"},
     "intervals": {"errors"},

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from heedful.errors import OptionError, ShapeError, UnknownName
 from heedful.models import Shape, compose, places
 from heedful.models.plan import (
     Attention,
+    Blend,
     Convolution,
     Decoder,
     EncoderDecoder,
@@ -232,6 +233,43 @@ def test_a_frozen_skip_keeps_its_weights() -> None:
     shape = Shape(12, 4, 3)
     frozen, free = (compose(Plan(skip=LinearSkip(frozen=f)), shape).skip for f in (True, False))
     assert [p.requires_grad for p in (*frozen.parameters(), *free.parameters())] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("centre", CENTRES)
+@pytest.mark.parametrize("head", [Point(), Gaussian(), Quantiles(levels=(0.1, 0.5, 0.9))])
+@pytest.mark.parametrize("targets", [(2,), (2, 0)])
+def test_a_blend_lies_between_the_line_and_the_network(centre: Any, head: Head, targets: tuple[int, ...]) -> None:
+    shape = Shape(12, 4, 3, targets=targets)
+    plan = Plan(centre=centre, recurrence=SMALL, head=head, skip=Blend())
+    model, (x,) = _build(plan, shape), _inputs(shape)
+    share = cast("Tensor", model.share)
+    given = {}
+    for part in (0.0, 0.25, 1.0):
+        share.fill_(part)
+        given[part] = model.head.point(model(x))
+    torch.testing.assert_close(given[0.25], 0.75 * given[0.0] + 0.25 * given[1.0], rtol=1e-10, atol=1e-10)
+    model.start_skip(torch.zeros(3, 12), torch.zeros(3))
+    share.fill_(0.0)
+    own = x[..., list(targets)]
+    offset = {"none": 0 * own[:, :1], "last": own[:, -1:]}.get(centre, own.mean(1, keepdim=True)).expand(-1, 3, -1)
+    line = offset if len(targets) > 1 else offset[..., 0]
+    torch.testing.assert_close(model.head.point(model(x)), line, rtol=1e-10, atol=1e-10)
+    share.fill_(1.0)
+    torch.testing.assert_close(model.head.point(model(x)), given[1.0], rtol=1e-10, atol=1e-10)
+
+
+def test_a_blend_learns_without_its_line_and_keeps_its_share() -> None:
+    shape = Shape(12, 4, 3)
+    model, (x,) = _build(Plan(recurrence=SMALL, skip=Blend()), shape), _inputs(shape)
+    cast("Tensor", model.share).fill_(0.25)
+    assert "share" in model.state_dict()
+    learnt = model.train()(x)
+    model.start_skip(torch.ones(3, 12), torch.ones(3))
+    assert torch.equal(model(x), learnt)
+    assert (model.eval()(x) - learnt).abs().max() > 1e-3
+    assert [n for n, p in model.named_parameters() if not p.requires_grad] == ["skip.weight", "skip.bias"]
+    fresh = compose(model.plan, shape)
+    assert fresh.decoder.output.weight.any()
 
 
 def test_a_skip_that_is_not_there_or_does_not_fit_is_refused() -> None:

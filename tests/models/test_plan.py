@@ -9,6 +9,7 @@ import pytest
 from heedful.errors import OptionError, UnknownName
 from heedful.models.plan import (
     Attention,
+    Blend,
     Convolution,
     EncoderDecoder,
     Flatten,
@@ -34,6 +35,7 @@ PLANS = [
     Plan(map_attention=Attention(name="cbam", options={"pools": ("mean",), "spatial": False}), head=Gaussian()),
     Plan(recurrence=Recurrence(kind="da_rnn_input", options={"window": 40}), decoder=Pooled(segment=3, heads=2)),
     Plan(attention=Attention(name="mean"), decoder=Flatten(), skip=LinearSkip(frozen=True), head=StudentT()),
+    Plan(skip=Blend(), decoder=Parallel(attention="dot", query="learned")),
     Plan(stem=Convolution(causal=True), decoder=EncoderDecoder(attention="dot", options={"normaliser": "sparsemax"})),
 ]
 

@@ -11,10 +11,10 @@ from heedful.errors import OptionError, UnknownName
 from heedful.models import Shape, compose, places
 from heedful.models.plan import (
     Attention,
+    Blend,
     Convolution,
     EncoderDecoder,
     Last,
-    LinearSkip,
     Parallel,
     Plan,
     Pooled,
@@ -52,7 +52,8 @@ def test_every_preset_fits_any_window_and_horizon(name: str, shape: Shape) -> No
     assert y.shape == ((3, shape.horizon, len(shape.targets)) if shape.multiple else (3, shape.horizon))
     assert y.isfinite().all()
     y.sum().backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    learning = [p for p in model.parameters() if p.requires_grad]
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in learning)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -92,7 +93,7 @@ def test_heedful_cuts_segments_only_where_the_window_holds_four() -> None:
 
 def test_heedful_forecasts_each_target_on_its_own_beside_a_line() -> None:
     plan = PRESETS["heedful"].plan(Shape(336, 7, 96, targets=tuple(range(7))))
-    assert (plan.channels, plan.skip) == ("independent", LinearSkip())
+    assert (plan.channels, plan.skip) == ("independent", Blend())
     assert isinstance(plan.decoder, Parallel)
     assert plan.decoder.attention is not None
     assert plan.embedding > 0

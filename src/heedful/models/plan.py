@@ -296,7 +296,7 @@ class Plan(Part):
         """Gives the plan as plain values that JSON can hold.
 
         >>> Plan(decoder=Parallel(segment=12)).to_dict()["decoder"]
-        {'part': 'parallel', 'segment': 12, 'attention': None, 'options': {}}
+        {'part': 'parallel', 'segment': 12, 'attention': None, 'query': 'state', 'options': {}}
         """
         return _plain.to_dict(self)
 
