@@ -21,7 +21,7 @@ from heedful.models.plan import (
     Recurrence,
     Segments,
 )
-from heedful.models.presets import PRESETS, with_mechanism
+from heedful.models.presets import LEAST, PRESETS, SEGMENTS, with_mechanism
 
 SHAPES = [
     Shape(1, 1, 1),
@@ -83,12 +83,20 @@ def test_cnn_lstm_is_as_large_as_it_was() -> None:
     assert PRESETS["cnn-lstm"].plan(Shape(20, 4, 3)).centre == "last"
 
 
-def test_heedful_cuts_segments_only_where_the_window_holds_four() -> None:
-    stems = {window: PRESETS["heedful"].plan(Shape(window, 1)).stem for window in (5, 47, 48, 95, 96, 720)}
-    assert all(isinstance(stems[w], Convolution) and stems[w].kernel == 3 for w in (5, 47))  # type: ignore[union-attr]
-    lengths = [stems[w].length for w in (48, 95, 96, 720)]  # type: ignore[union-attr]
-    assert all(isinstance(stems[w], Segments) for w in (48, 95, 96, 720))
-    assert lengths == [12, 12, 24, 24]
+def test_heedful_cuts_segments_only_where_the_window_holds_enough_of_them() -> None:
+    def stem(window: int) -> object:
+        return PRESETS["heedful"].plan(Shape(window, 1)).stem
+
+    assert list(SEGMENTS) == sorted(SEGMENTS, reverse=True)
+    for length in SEGMENTS:
+        found, shorter = stem(LEAST * length), stem(LEAST * length - 1)
+        assert isinstance(found, Segments)
+        assert found.length == length
+        assert isinstance(shorter, Convolution) or (isinstance(shorter, Segments) and shorter.length < length)
+    for window in (1, 5, 40, LEAST * SEGMENTS[-1] - 1):
+        short = stem(window)
+        assert isinstance(short, Convolution)
+        assert short.kernel == 3
 
 
 def test_heedful_forecasts_each_target_on_its_own_beside_a_line() -> None:
