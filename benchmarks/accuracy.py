@@ -310,9 +310,9 @@ def table(out: Path) -> None:
     for name, row in latest.items():
         runs = row["runs"]
         mse, mae, share, seconds = (np.array([one[key] for one in runs]) for key in ("mse", "mae", "share", "seconds"))
-        spread = mse.std(ddof=1) if len(runs) > 1 else float("nan")
+        spread = f" ± {mse.std(ddof=1):.4f}" if len(runs) > 1 else ""
         lines.append(
-            f"| {name} | {mse.mean():.4f} ± {spread:.4f} ({len(runs)}) | {mae.mean():.4f} | "
+            f"| {name} | {mse.mean():.4f}{spread} ({len(runs)}) | {mae.mean():.4f} | "
             f"{row['ridge']['mse']:.3f} | {row['repeat']['mse']:.3f} | {row['loss']} | "
             f"{row['window']} | {share.mean():.2f} | {runs[0]['parameters']:,} | {seconds.mean():.0f} |"
         )
