@@ -37,9 +37,10 @@ from heedful.data.split import Split, split
 from heedful.data.table import read
 from heedful.data.windows import Windows, windows
 from heedful.files import write_whole
+from heedful.forecasting.settings import shape_of
 from heedful.models import Shape
 from heedful.models.compose import compose
-from heedful.models.plan import Parallel, Plan, Segments
+from heedful.models.plan import Plan
 from heedful.models.presets import heedful
 from heedful.scout import start_line
 from heedful.train import Recipe, fit
@@ -123,14 +124,9 @@ class Setting:
     """What is searched: the loss. Look-back and segment follow from the season of the train rows."""
 
     loss: str
-    window: int
+    shape: Shape
     plan: Plan
     recipe: Recipe
-
-
-def shape_of(parts: Split, window: int, horizon: int) -> Shape:
-    count = len(parts.train.series.columns)
-    return Shape(window=window, features=count, horizon=horizon, targets=tuple(range(count)))
 
 
 def options(cell: Cell, parts: Split) -> list[Setting]:
@@ -139,19 +135,10 @@ def options(cell: Cell, parts: Split) -> list[Setting]:
     season = find_season(series.truth[parts.train.start : parts.train.stop], series.step)
     room = min(LONGEST, rows // 5)
     window = season * max(1, min(SEASONS, room // season)) if season else min(RIDGE_WINDOW, room)
-    shape = shape_of(parts, window, cell.horizon)
+    shape = shape_of(parts.train.series, window, cell.horizon, season)
     plan = heedful(shape)
-    if season and season >= 12 and window >= 4 * season:
-        width = plan.recurrence.width
-        plan = replace(
-            plan,
-            stem=Segments(length=season, width=width),
-            decoder=replace(plan.decoder, segment=min(season, cell.horizon))
-            if isinstance(plan.decoder, Parallel)
-            else plan.decoder,
-        )
     recipe = Recipe.long(len(windows(parts.train, window, cell.horizon)), len(shape.targets))
-    return [Setting(loss=loss, window=window, plan=plan, recipe=replace(recipe, loss=loss)) for loss in LOSSES]
+    return [Setting(loss=loss, shape=shape, plan=plan, recipe=replace(recipe, loss=loss)) for loss in LOSSES]
 
 
 def train(cell: Cell, number: int, seed: int, out: Path) -> str:
@@ -162,9 +149,9 @@ def train(cell: Cell, number: int, seed: int, out: Path) -> str:
         return f"{cell.name} {path.stem} was there"
     parts = load(cell.file)
     setting, scaler = options(cell, parts)[number], Scaler.fit(parts.train)
-    learn, check = laid(parts, setting.window, cell.horizon)
+    learn, check = laid(parts, setting.shape.window, cell.horizon)
     torch.manual_seed(seed)
-    net = compose(setting.plan, shape_of(parts, setting.window, cell.horizon))
+    net = compose(setting.plan, setting.shape)
     began = perf_counter()
     start_line(net, learn, check, scaler)
     [fitted] = fit([net], learn, check, scaler=scaler, recipe=setting.recipe, seeds=[seed])
@@ -241,8 +228,8 @@ def score(cells: Sequence[Cell], out: Path) -> None:
 def _test(cell: Cell, out: Path) -> dict[str, Any]:
     parts, number = load(cell.file, with_test=True), chosen(cell, out)
     setting, scaler = options(cell, parts)[number], Scaler.fit(parts.train)
-    test = windows(parts.test, setting.window, cell.horizon)
-    net = compose(setting.plan, shape_of(parts, setting.window, cell.horizon))
+    test = windows(parts.test, setting.shape.window, cell.horizon)
+    net = compose(setting.plan, setting.shape)
     runs = []
     for seed in SEEDS:
         path = out / cell.name / f"setting{number}-seed{seed}.json"
@@ -273,7 +260,7 @@ def _test(cell: Cell, out: Path) -> dict[str, Any]:
     plain = windows(parts.test, width, cell.horizon)
     return {
         "loss": setting.loss,
-        "window": setting.window,
+        "window": setting.shape.window,
         "tried": len(LOSSES),
         "windows": len(test),
         "runs": runs,

@@ -208,6 +208,7 @@ class _Sizes(_Part):
     targets: tuple[NonNegativeInt, ...]
     known: tuple[NonNegativeInt, ...]
     flags: tuple[NonNegativeInt, ...]
+    season: PositiveInt | None = None
 
 
 class _Scales(_Part):

@@ -56,7 +56,7 @@ def settings(
     series = parts.train.series
     found = _scouted(parts, window, horizon) if spec is not None and spec.name == SCOUTED else None
     rows = window or (found.window if found else window_of(parts.train, season, horizon))
-    shape = shape_of(series, rows, horizon)
+    shape = shape_of(series, rows, horizon, season)
     chosen = given or (spec.plan(shape) if spec is not None else None)
     if chosen is not None and found is not None:
         chosen = replace(chosen, centre="last" if found.centre == "last" else "mean")
@@ -71,7 +71,7 @@ def settings(
     )
 
 
-def shape_of(series: Series, window: int, horizon: int) -> Shape:
+def shape_of(series: Series, window: int, horizon: int, season: int | None) -> Shape:
     """Gives what a model for a series reads and gives."""
     return Shape(
         window=window,
@@ -80,6 +80,7 @@ def shape_of(series: Series, window: int, horizon: int) -> Shape:
         targets=series.target_indices,
         known=series.known_indices,
         flags=tuple(series.columns.index(name) for name in series.plain),
+        season=season,
     )
 
 

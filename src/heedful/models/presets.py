@@ -29,8 +29,12 @@ from heedful.models.plan import (
 from heedful.models.shape import Shape
 
 SEGMENTS = (96, 24, 12)
-"""Lengths of a segment, the first of which the window holds at least LEAST is taken."""
+"""Lengths of a segment where no season is known; the first is taken of which the window holds LEAST."""
 LEAST = 7
+SEASONS, SHORTEST = 4, 12
+"""A season is a segment if the window holds so many, and it has so many rows."""
+LONG = 600
+"""Rows of a window from which on the network is wide."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +113,8 @@ def heedful(shape: Shape) -> Plan:
     (Segments(length=24, width=64), Convolution(filters=64, kernel=3, layers=1, causal=False))
     """
     embedding, dropout = 16, 0.3
-    segment = next((length for length in SEGMENTS if shape.window >= LEAST * length), None)
-    width = 128 if segment == SEGMENTS[0] else 64
+    segment = _segment(shape)
+    width = 128 if segment and shape.window >= LONG else 64
     return Plan(
         centre="last",
         stem=Segments(length=segment, width=width) if segment else Convolution(filters=width),
@@ -121,6 +125,13 @@ def heedful(shape: Shape) -> Plan:
         embedding=embedding if shape.multiple else 0,
         dropout=dropout,
     )
+
+
+def _segment(shape: Shape) -> int | None:
+    """Gives the rows of a segment; None for a window too short to be cut."""
+    if shape.season and shape.season >= SHORTEST and shape.window >= SEASONS * shape.season:
+        return shape.season
+    return next((length for length in SEGMENTS if shape.window >= LEAST * length), None)
 
 
 PRESETS: dict[str, Preset] = {

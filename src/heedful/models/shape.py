@@ -20,6 +20,7 @@ class Shape:
             (B, P, K) beside the window.
         flags: places of columns that only mark something (masks, one column for each category), which no model
             should measure from their own level.
+        season: rows of a season of the series, where one was found.
 
     Raises: OptionError for places outside the inputs, twice the same, or a target that is known.
 
@@ -33,6 +34,7 @@ class Shape:
     targets: tuple[int, ...] = (0,)
     known: tuple[int, ...] = ()
     flags: tuple[int, ...] = ()
+    season: int | None = None
 
     def __post_init__(self) -> None:
         if min(self.window, self.features, self.horizon) < 1 or not self.targets:

@@ -46,7 +46,7 @@ class Arena:
     @property
     def shape(self) -> Shape:
         """Sizes that a model is built for."""
-        return shape_of(self.train.span.series, self.train.window, self.train.horizon)
+        return shape_of(self.train.span.series, self.train.window, self.train.horizon, self.season)
 
 
 @dataclass(frozen=True, kw_only=True)
