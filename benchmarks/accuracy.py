@@ -15,9 +15,9 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -38,9 +38,8 @@ from heedful.data.table import read
 from heedful.data.windows import Windows, windows
 from heedful.files import write_whole
 from heedful.forecasting.settings import shape_of
-from heedful.models import Shape
-from heedful.models.compose import compose
-from heedful.models.plan import Plan
+from heedful.models.compose import Composed, compose
+from heedful.models.plan import Convolution, Segments
 from heedful.models.presets import heedful
 from heedful.scout import start_line
 from heedful.train import Recipe, fit
@@ -60,7 +59,9 @@ SEEDS = (0, 1, 2)
 RIDGE_WINDOW, SHORT_RIDGE_WINDOW = 336, 104
 MONTH = 30 * 24
 SEASONS, LONGEST = 14, 720  # a look-back has at most so many seasons, and so many rows
-LOSSES = ("mse", "huber")
+SEARCHED = ("window", "centre", "width", "loss")
+WORTH = 0.005  # a change is worth it if it lowers the squared error on validation by so much; seeds differ by 0.4 %
+_WIDTH = {Segments: "width", Convolution: "filters"}
 _BATCH = 256
 
 
@@ -121,46 +122,93 @@ def laid(parts: Split, window: int, horizon: int) -> tuple[Windows, Windows]:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What is searched: the loss. Look-back and segment follow from the season of the train rows."""
+    """What is searched. The segment follows from the season, the linear map and its share from validation."""
 
+    window: int
+    centre: str
+    width: int
     loss: str
-    shape: Shape
-    plan: Plan
-    recipe: Recipe
+
+    def __str__(self) -> str:
+        return f"{self.window}-{self.centre}-{self.width}-{self.loss}"
 
 
-def options(cell: Cell, parts: Split) -> list[Setting]:
-    """Gives the settings that are searched in a cell: seasons of the look-back and of a segment by rule, two losses."""
-    series, rows = parts.train.series, len(parts.train)
-    season = find_season(series.truth[parts.train.start : parts.train.stop], series.step)
-    room = min(LONGEST, rows // 5)
+def first_setting(cell: Cell, parts: Split) -> Setting:
+    """The default: 14 seasons of look-back or 720 rows, measured from the last value, squared error."""
+    season, room = season_of(parts), min(LONGEST, len(parts.train) // 5)
     window = season * max(1, min(SEASONS, room // season)) if season else min(RIDGE_WINDOW, room)
-    shape = shape_of(parts.train.series, window, cell.horizon, season)
+    plan = heedful(shape_of(parts.train.series, window, cell.horizon, season))
+    return Setting(window=window, centre=plan.centre, width=plan.recurrence.width, loss="mse")
+
+
+def changes(first: Setting, parts: Split) -> list[Setting]:
+    """The default with one of look-back, centring, width and loss changed."""
+    room = min(LONGEST, len(parts.train) // 5)
+    other = 2 * first.window if 2 * first.window <= room else _half(first.window, season_of(parts))
+    return [
+        replace(first, window=other),
+        replace(first, centre="mean"),
+        replace(first, width=64 if first.width == 128 else 128),
+        replace(first, loss="huber"),
+    ]
+
+
+def _half(window: int, season: int | None) -> int:
+    return max(1, window // 2 // season) * season if season else max(1, window // 2)
+
+
+def worthy(first: Setting, parts: Split, error: Callable[[Setting], float]) -> list[Setting]:
+    return [setting for setting in changes(first, parts) if error(setting) < (1 - WORTH) * error(first)]
+
+
+def last_setting(first: Setting, parts: Split, error: Callable[[Setting], float]) -> Setting:
+    """The default with all changes at once that were each worth it."""
+    changed = [asdict(setting).items() - asdict(first).items() for setting in worthy(first, parts, error)]
+    return replace(first, **dict(pair for pairs in changed for pair in pairs))
+
+
+def season_of(parts: Split) -> int | None:
+    series = parts.train.series
+    return find_season(series.truth[parts.train.start : parts.train.stop], series.step)
+
+
+def built(cell: Cell, parts: Split, setting: Setting) -> tuple[Composed, Recipe]:
+    """The network of a setting, with fresh weights, and its recipe."""
+    series = parts.train.series
+    shape = shape_of(series, setting.window, cell.horizon, season_of(parts))
     plan = heedful(shape)
-    recipe = Recipe.long(len(windows(parts.train, window, cell.horizon)), len(shape.targets))
-    return [Setting(loss=loss, shape=shape, plan=plan, recipe=replace(recipe, loss=loss)) for loss in LOSSES]
+    plan = replace(
+        plan,
+        centre=setting.centre,
+        stem=replace(plan.stem, **{_WIDTH[type(plan.stem)]: setting.width}),
+        recurrence=replace(plan.recurrence, width=setting.width),
+    )
+    recipe = Recipe.long(len(windows(parts.train, setting.window, cell.horizon)), len(shape.targets))
+    return compose(plan, shape), replace(recipe, loss=setting.loss)
 
 
-def train(cell: Cell, number: int, seed: int, out: Path) -> str:
+def record_of(cell: Cell, setting: Setting, seed: int, out: Path) -> Path:
+    return out / cell.name / f"{setting}-seed{seed}.json"
+
+
+def train(cell: Cell, setting: Setting, seed: int, out: Path) -> str:
     """Trains one setting of a cell with one seed and leaves its record and weights."""
     settle(1)
-    path = out / cell.name / f"setting{number}-seed{seed}.json"
+    path = record_of(cell, setting, seed, out)
     if path.exists():
         return f"{cell.name} {path.stem} was there"
     parts = load(cell.file)
-    setting, scaler = options(cell, parts)[number], Scaler.fit(parts.train)
-    learn, check = laid(parts, setting.shape.window, cell.horizon)
+    scaler = Scaler.fit(parts.train)
+    learn, check = laid(parts, setting.window, cell.horizon)
     torch.manual_seed(seed)
-    net = compose(setting.plan, setting.shape)
+    net, recipe = built(cell, parts, setting)
     began = perf_counter()
     start_line(net, learn, check, scaler)
-    [fitted] = fit([net], learn, check, scaler=scaler, recipe=setting.recipe, seeds=[seed])
+    [fitted] = fit([net], learn, check, scaler=scaler, recipe=recipe, seeds=[seed])
     seconds = perf_counter() - began
     net.load_state_dict(fitted.state)
     errors = score_scaled(net, check, scaler)
     record = {
-        "loss": setting.loss,
-        "seed": seed,
         "validation_mse": errors.mse,
         "best_epoch": fitted.best_epoch,
         "history": [fitted.train_loss, fitted.validation_loss],
@@ -170,28 +218,43 @@ def train(cell: Cell, number: int, seed: int, out: Path) -> str:
     }
     write_whole(path.with_suffix(".safetensors"), save({k: v.contiguous() for k, v in fitted.state.items()}))
     write_whole(path, json.dumps(record))
-    return f"{cell.name} {setting.loss} seed {seed}: validation {errors.mse:.4f}, {seconds:.0f} s"
+    return f"{cell.name} {setting} seed {seed}: validation {errors.mse:.4f}, {seconds:.0f} s"
 
 
-def chosen(cell: Cell, out: Path) -> int:
-    """The setting with the smallest squared error on validation, of the first seed."""
-    found = {
-        int(path.stem.split("-")[0].removeprefix("setting")): json.loads(path.read_text())["validation_mse"]
-        for path in (out / cell.name).glob(f"setting*-seed{SEEDS[0]}.json")
-    }
-    return min(found, key=lambda number: found[number])
+def error_in(cell: Cell, out: Path) -> Callable[[Setting], float]:
+    """Gives what tells the squared error on validation of a trained setting, with the first seed."""
+    return lambda setting: json.loads(record_of(cell, setting, SEEDS[0], out).read_text())["validation_mse"]
+
+
+def chosen(cell: Cell, out: Path) -> tuple[Setting, int]:
+    """The setting that the search ended with, and how many it tried."""
+    parts = load(cell.file)
+    first, error = first_setting(cell, parts), error_in(cell, out)
+    last = last_setting(first, parts, error)
+    tried = {first, *changes(first, parts), last}
+    return min((first, *worthy(first, parts, error), last), key=error), len(tried)
 
 
 def run(cells: Sequence[Cell], out: Path, jobs: int) -> None:
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        numbers = range(len(LOSSES))
-        _all([pool.submit(train, cell, n, SEEDS[0], out) for cell in cells for n in numbers])
-        _all([pool.submit(train, cell, chosen(cell, out), seed, out) for seed in SEEDS[1:] for cell in cells])
 
+        def all_of(wanted: Iterable[tuple[Cell, Setting, int]]) -> None:
+            for future in as_completed([pool.submit(train, *one, out) for one in wanted]):
+                print(future.result(), flush=True)
 
-def _all(futures: Iterable[Any]) -> None:
-    for future in as_completed(list(futures)):
-        print(future.result(), flush=True)
+        def start(cell: Cell) -> tuple[Setting, Split]:
+            parts = load(cell.file)
+            return first_setting(cell, parts), parts
+
+        starts = {cell: start(cell) for cell in cells}
+        all_of(
+            (cell, one, SEEDS[0]) for cell, (first, parts) in starts.items() for one in (first, *changes(first, parts))
+        )
+        all_of((cell, last_setting(*start, error_in(cell, out)), SEEDS[0]) for cell, start in starts.items())
+        for cell in cells:
+            best, tried = chosen(cell, out)
+            print(f"{cell.name}: {best} of {tried} settings tried on validation", flush=True)
+        all_of((cell, chosen(cell, out)[0], seed) for seed in SEEDS[1:] for cell in cells)
 
 
 # --- scoring -----------------------------------------------------------------------------------------------------
@@ -226,13 +289,14 @@ def score(cells: Sequence[Cell], out: Path) -> None:
 
 
 def _test(cell: Cell, out: Path) -> dict[str, Any]:
-    parts, number = load(cell.file, with_test=True), chosen(cell, out)
-    setting, scaler = options(cell, parts)[number], Scaler.fit(parts.train)
-    test = windows(parts.test, setting.shape.window, cell.horizon)
-    net = compose(setting.plan, setting.shape)
+    setting, tried = chosen(cell, out)
+    parts = load(cell.file, with_test=True)
+    scaler = Scaler.fit(parts.train)
+    test = windows(parts.test, setting.window, cell.horizon)
+    net, _ = built(cell, parts, setting)
     runs = []
     for seed in SEEDS:
-        path = out / cell.name / f"setting{number}-seed{seed}.json"
+        path = record_of(cell, setting, seed, out)
         if not path.exists():
             continue
         net.load_state_dict(load_file(path.with_suffix(".safetensors")))
@@ -259,9 +323,8 @@ def _test(cell: Cell, out: Path) -> dict[str, Any]:
     linear = closed_form(learn, check, scaler)
     plain = windows(parts.test, width, cell.horizon)
     return {
-        "loss": setting.loss,
-        "window": setting.shape.window,
-        "tried": len(LOSSES),
+        **asdict(setting),
+        "tried": tried,
         "windows": len(test),
         "runs": runs,
         "ridge": _errors(plain, scaler, linear),
@@ -283,25 +346,38 @@ def _errors(test: Windows, scaler: Scaler, linear: Any) -> dict[str, float]:
 # --- the page ----------------------------------------------------------------------------------------------------
 
 
+COLUMNS = (
+    "cell",
+    "MSE, mean ± sd (seeds)",
+    "MAE",
+    "ridge 336",
+    "repeat",
+    "look-back, centre, width, loss (settings tried)",
+    "share of the network",
+    "parameters",
+    "seconds a training",
+    "predicting / an epoch",
+)
+
+
 def table(out: Path) -> None:
     """Writes the tables between the two marks of the page; every scoring that was ever made is in its log."""
     rows = [json.loads(line) for line in (out / "scorings.jsonl").read_text().splitlines()]
     latest = {row["cell"]: row for row in rows}
     lines = [
-        (
-            "| cell | MSE, mean ± sd (seeds) | MAE | ridge 336 | repeat | loss | look-back | share of the network | "
-            "parameters | seconds a training |"
-        ),
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        f"| {' | '.join(COLUMNS)} |",
+        f"|{' --- |' * len(COLUMNS)}",
     ]
     for name, row in latest.items():
         runs = row["runs"]
-        mse, mae, share, seconds = (np.array([one[key] for one in runs]) for key in ("mse", "mae", "share", "seconds"))
-        spread = f" ± {mse.std(ddof=1):.4f}" if len(runs) > 1 else ""
+        means = {key: float(np.mean([one[key] for one in runs])) for key in runs[0]}
+        spread = f" ± {np.std([one['mse'] for one in runs], ddof=1):.4f}" if len(runs) > 1 else ""
+        setting = ", ".join(str(row[key]) for key in SEARCHED)
         lines.append(
-            f"| {name} | {mse.mean():.4f}{spread} ({len(runs)}) | {mae.mean():.4f} | "
-            f"{row['ridge']['mse']:.3f} | {row['repeat']['mse']:.3f} | {row['loss']} | "
-            f"{row['window']} | {share.mean():.2f} | {runs[0]['parameters']:,} | {seconds.mean():.0f} |"
+            f"| {name} | {means['mse']:.4f}{spread} ({len(runs)}) | {means['mae']:.4f} | {row['ridge']['mse']:.4f} | "
+            f"{row['repeat']['mse']:.4f} | {setting} ({row['tried']}) | {means['share']:.2f} | "
+            f"{runs[0]['parameters']:,} | {means['seconds']:.0f} | "
+            f"{means['predicting_seconds'] / means['epoch_seconds']:.2f} |"
         )
     log = [f"- {row['date']} UTC, commit {row['commit']}: {row['cell']}" for row in rows]
     before, rest = PAGE.read_text().split(MARKS[0])

@@ -91,7 +91,7 @@ def test_our_own_bug_exits_with_seventy_and_asks_for_a_report(table, tmp_path, m
     def broken(*_, **__):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("heedful.trial.run.build_series", broken)
+    monkeypatch.setattr("heedful.trial.run.cut", broken)
     done = compare(table, tmp_path / "out")
     assert done.exit_code == cli.OUR_BUG
     assert "Please report" in done.stderr

@@ -16,7 +16,6 @@ from heedful.errors import DataError, OptionError, unknown
 from heedful.forecasting.fitting import fit as train
 from heedful.forecasting.outputs import Forecasts
 from heedful.forecasting.predicting import roll
-from heedful.forecasting.settings import recipe_for
 from heedful.metrics import r2
 
 Names = Sequence[str | int] | str | int
@@ -118,7 +117,7 @@ class Forecaster(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit
             season=self.season,
             split=(1 - self.validation, self.validation, 0),
             seeds=range(first, first + self.seeds),
-            recipe=recipe_for(self.model, self.epochs),
+            epochs=self.epochs,
             levels=self.levels,
         )
         self.frame_ = frame

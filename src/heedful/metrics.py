@@ -6,6 +6,7 @@ out. With nothing left every metric is NaN.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,15 +73,17 @@ def mase(truth: np.ndarray, forecast: np.ndarray, naive: float) -> float:
     return mae(truth, forecast) / naive if naive > 0 else float("nan")
 
 
-def naive_error(train: np.ndarray, season: int = 1) -> float:
+def naive_error(train: np.ndarray | Sequence[np.ndarray], season: int = 1) -> float:
     """Mean absolute error of repeating the value one season earlier, over observed train rows. Unit: the target's.
 
-    >>> naive_error(np.array([1.0, 2.0, 4.0]))
-    1.5
+    Args:
+        train: the train rows, or those of several series.
+
+    >>> naive_error(np.array([1.0, 2.0, 4.0])), naive_error([np.array([1.0, 2.0]), np.array([5.0, 2.0])])
+    (1.5, 2.0)
     """
-    if len(train) <= season:
-        return float("nan")
-    change = np.abs(train[season:] - train[:-season])
+    stretches = [train] if isinstance(train, np.ndarray) else train
+    change = np.concatenate([np.abs(one[season:] - one[:-season]) for one in stretches if len(one) > season] or [[]])
     return float(np.nanmean(change)) if not np.isnan(change).all() else float("nan")
 
 

@@ -20,22 +20,3 @@ def hourly() -> pd.DataFrame:
             "plan": plan,
         }
     )
-
-
-@pytest.fixture(scope="session")
-def shops() -> pd.DataFrame:
-    """Three shops of unequal length and very different levels; the third is too short for a window."""
-    parts = []
-    for name, rows, level in (("north", 160, 10.0), ("south", 90, 1000.0), ("new", 5, 100.0)):
-        t = np.arange(rows)
-        noise = np.random.default_rng(rows).normal(size=rows)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "shop": name,
-                    "day": pd.date_range(end="2023-06-30", periods=rows, freq="D"),
-                    "sales": level * (1 + 0.3 * np.sin(t / 7 * 2 * np.pi) + 0.02 * noise),
-                }
-            )
-        )
-    return pd.concat(parts).sample(frac=1, random_state=0).reset_index(drop=True)

@@ -72,7 +72,9 @@ def test_run_json_says_all_that_is_needed_to_repeat(run):
     told = json.loads((run.folder / "run.json").read_text())
     assert told["split"]["test"]["rows"] == [192, 240]
     assert told["options"]["seeds"] == [0, 1]
-    assert told["options"]["recipe"]["epochs"] == 2
+    [recipe] = told["options"]["recipes"]
+    assert recipe["models"] == ["cnn_lstm", "cnn-lstm"]
+    assert recipe["epochs"] == 2
     assert told["data"]["fingerprint"]
     assert told["finished"] is True
     assert {"heedful", "torch", "numpy", "python"} <= set(told["versions"])
@@ -244,3 +246,45 @@ def test_a_comparison_prints_in_one_line(run):
     assert repr(run).startswith("Comparison(load of ")
     assert "\n" not in repr(run)
     assert all(len(repr(t)) < 100 for t in run.trials)
+
+
+def test_every_model_is_trained_by_its_own_recipe_and_only_the_epochs_are_replaced():
+    made = heedful.compare(
+        table(), "load", **SMALL | {"models": "cnn_lstm,cnn-lstm,heedful", "recipe": None, "epochs": 1}
+    )
+    told = {recipe["models"][0]: recipe for recipe in made.run["options"]["recipes"]}
+    assert {name: recipe["optimiser"] for name, recipe in told.items()} == {
+        "cnn_lstm": "adam",
+        "cnn-lstm": "adamw",
+        "heedful": "adamw",
+    }
+    assert told["heedful"]["average"] == 0.99
+    assert told["cnn-lstm"]["average"] is None
+    assert {recipe["epochs"] for recipe in told.values()} == {1}
+
+
+def test_a_known_plan_and_the_calendar_are_read_over_the_horizon():
+    frame = table()
+    frame["plan"] = (np.random.default_rng(3).random(len(frame)) < 0.3).astype(float)
+    frame["load"] += 20 * frame["plan"]
+    options = SMALL | {"models": "cnn-lstm", "seeds": 1, "recipe": Recipe(epochs=25, learning_rate=1e-2)}
+    blind = heedful.compare(frame, "load", features=["heat", "plan"], **options)
+    told = heedful.compare(frame, "load", past="heat", known="plan", calendar=True, **options)
+    assert told.summary.loc["cnn-lstm", "rmse"] < 0.6 * blind.summary.loc["cnn-lstm", "rmse"]
+
+
+def test_a_table_of_many_series_is_compared_as_one(shops, tmp_path):
+    made = heedful.compare(shops, "sales", series="shop", out=tmp_path / "run", **SMALL | {"models": "cnn-lstm"})
+    assert set(made.forecasts["series"]) == {"north", "south"}
+    truth = shops.set_index(["shop", "day"])["sales"]
+    rows = made.forecasts.query("model == 'cnn-lstm' and seed == 0")
+    assert np.allclose(rows["true"], truth.loc[list(zip(rows["series"], rows["time"], strict=True))])
+    assert "3 series" in (tmp_path / "run" / "report.html").read_text()
+    [bundle] = (tmp_path / "run" / "models" / "cnn-lstm").iterdir()
+    ahead = heedful.predict(bundle, shops)
+    assert set(ahead["series"]) >= {"north", "south"}
+
+
+def test_several_targets_are_refused():
+    with pytest.raises(OptionError, match="one by one"):
+        heedful.compare(table(), ["load", "heat"], **SMALL)

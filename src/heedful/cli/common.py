@@ -91,6 +91,33 @@ def numbers(option: str, text: str) -> tuple[float, ...]:
         raise typer.BadParameter(f"{option} needs numbers separated by commas, got '{text}'.") from None
 
 
+def columns(
+    time: str | None,
+    features: str | None,
+    past: str | None,
+    known: str | None,
+    static: str | None,
+    series: str | None,
+    calendar: bool,
+    mask: bool,
+    missing: str | None,
+    date_format: str | None,
+) -> dict[str, Any]:
+    """Gives what was said of columns as Python takes it."""
+    return {
+        "time": time,
+        "features": words(features),
+        "past": words(past) or (),
+        "known": words(known) or (),
+        "static": words(static) or (),
+        "series": series,
+        "calendar": calendar,
+        "mask": mask,
+        "missing": None if missing is None else numbers("--missing", missing),
+        "date_format": date_format,
+    }
+
+
 def console(**options: Any) -> Any:
     """Gives the console to print on; wide when nobody watches, so that tables stay whole in files."""
     from rich.console import Console

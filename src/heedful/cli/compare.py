@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from heedful.cli import options as ask
-from heedful.cli.common import DONE, STOPPED, app, bar, careful, numbers, words
+from heedful.cli.common import DONE, STOPPED, app, bar, careful, columns, numbers
 
 
 @app.command()
@@ -17,6 +17,11 @@ def compare(
     target: ask.Target = None,
     time: ask.Time = None,
     features: ask.Features = None,
+    past: ask.Past = None,
+    known: ask.Known = None,
+    static: ask.Static = None,
+    series: ask.SeriesColumn = None,
+    calendar: ask.Calendar = False,
     window: ask.Window = None,
     horizon: ask.Horizon = 1,
     split: ask.Split = "0.7,0.1,0.2",
@@ -37,31 +42,26 @@ def compare(
 ) -> int:
     """Train models on one table and say what they are worth against yesterday's value."""
     from heedful.cli import show
-    from heedful.train.recipe import Recipe
     from heedful.trial.run import compare as run
 
     with bar(quiet) as progress:
         result = run(
             data,
             target,
-            time=time,
-            features=words(features),
+            **columns(time, features, past, known, static, series, calendar, mask, missing, date_format),
             window=window,
             horizon=horizon,
             split=numbers("--split", split),
             gap=gap,
             season=season,
-            mask=mask,
-            missing=None if missing is None else numbers("--missing", missing),
             models=models,
             seeds=seeds,
-            recipe=Recipe(epochs=epochs) if epochs is not None else None,
+            epochs=epochs,
             jobs=jobs,
             max_minutes=max_minutes,
             out=out,
             overwrite=overwrite,
             keep=keep,
-            date_format=date_format,
             progress=progress,
         )
     show.comparison(result, quiet)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from heedful.cli import options as ask
-from heedful.cli.common import DONE, app, bar, careful, numbers, words
+from heedful.cli.common import DONE, app, bar, careful, columns, numbers, words
 
 if TYPE_CHECKING:
     from heedful.bundle import Bundle
@@ -48,21 +48,20 @@ def fit(
 ) -> int:
     """Train one model on a table, calibrate its intervals, score it once, and keep it in a folder."""
     from heedful.forecasting.fitting import fit as run
-    from heedful.forecasting.settings import recipe_for
 
     with bar(quiet) as progress:
         made = run(
             data,
             words(target),
             model,
-            **_columns(time, features, past, known, static, series, calendar, mask, missing, date_format),
+            **columns(time, features, past, known, static, series, calendar, mask, missing, date_format),
             window=window,
             horizon=horizon,
             split=numbers("--split", split),
             gap=gap,
             season=season,
             seeds=seeds,
-            recipe=recipe_for(None if plan else model, epochs),
+            epochs=epochs,
             plan=plan,
             levels=numbers("--levels", levels),
             out=out,
@@ -96,33 +95,6 @@ def predict(
     else:
         typer.echo(f"Forecast: {write_whole(out, text)}")
     return DONE
-
-
-def _columns(
-    time: str | None,
-    features: str | None,
-    past: str | None,
-    known: str | None,
-    static: str | None,
-    series: str | None,
-    calendar: bool,
-    mask: bool,
-    missing: str | None,
-    date_format: str | None,
-) -> dict[str, Any]:
-    """Gives the words about columns as Python takes them."""
-    return {
-        "time": time,
-        "features": words(features),
-        "past": words(past) or (),
-        "known": words(known) or (),
-        "static": words(static) or (),
-        "series": series,
-        "calendar": calendar,
-        "mask": mask,
-        "missing": None if missing is None else numbers("--missing", missing),
-        "date_format": date_format,
-    }
 
 
 def _show(made: Bundle, data: str | None, quiet: bool) -> None:
@@ -180,14 +152,13 @@ def backtest(
     """Train again and again on a growing past, and forecast the rows that follow it."""
     from heedful.cli import show
     from heedful.forecasting.backtesting import backtest as run
-    from heedful.forecasting.settings import recipe_for
 
     with bar(quiet) as progress:
         made = run(
             data,
             words(target),
             model,
-            **_columns(time, features, past, known, static, series, calendar, mask, missing, date_format),
+            **columns(time, features, past, known, static, series, calendar, mask, missing, date_format),
             window=window,
             horizon=horizon,
             folds=folds,
@@ -196,7 +167,7 @@ def backtest(
             gap=gap,
             season=season,
             seeds=seeds,
-            recipe=recipe_for(None if plan else model, epochs),
+            epochs=epochs,
             plan=plan,
             levels=numbers("--levels", levels),
             out=out,

@@ -29,7 +29,6 @@ from heedful.forecasting.inputs import (
     open_table,
     season_of,
     seeds_of,
-    several,
 )
 from heedful.forecasting.outputs import blocks
 from heedful.forecasting.settings import settings
@@ -112,6 +111,7 @@ def backtest(
     season: int | None = None,
     seeds: int | Sequence[int] = 1,
     recipe: Recipe | None = None,
+    epochs: int | None = None,
     plan: Plan | str | Path | None = None,
     levels: Sequence[float] = (0.8, 0.95),
     date_format: str | None = None,
@@ -140,20 +140,20 @@ def backtest(
     >>> made, len(made.forecasts)
     (Backtest(cnn-lstm on sine of sine: 2 folds, trained once), 200)
     """
-    check_numbers("backtest", window=window, horizon=horizon, gap=gap, season=season, folds=folds)
+    check_numbers("backtest", window=window, horizon=horizon, gap=gap, season=season, folds=folds, epochs=epochs)
     numbers, wanted, every = seeds_of("backtest", seeds), check_levels(levels), _every(refit, folds)
     table, targets, time = open_table("backtest", data, target, time, date_format)
-    columns = Columns(
-        targets=targets,
+    columns = Columns.of(
+        targets,
         time=time,
-        features=None if features is None else several(features),
-        past=several(past),
-        known=several(known),
-        static=several(static),
+        features=features,
+        past=past,
+        known=known,
+        static=static,
         series=series,
         calendar=calendar,
         mask=mask,
-        missing=None if missing is None else tuple(missing),
+        missing=missing,
         date_format=date_format,
     )
     folder = _folder(out)
@@ -175,6 +175,7 @@ def backtest(
                 horizon=horizon,
                 season=season,
                 recipe=recipe,
+                epochs=epochs,
             )
             done = train(parts, chosen, columns, seeds=numbers, levels=wanted)
             rivals = scores.rivals(done.train, done.validation, season)

@@ -25,7 +25,6 @@ from heedful.forecasting.inputs import (
     open_table,
     season_of,
     seeds_of,
-    several,
 )
 from heedful.forecasting.outputs import Forecasts, forecasts
 from heedful.forecasting.settings import settings
@@ -59,6 +58,7 @@ def fit(
     season: int | None = None,
     seeds: int | Sequence[int] = 1,
     recipe: Recipe | None = None,
+    epochs: int | None = None,
     plan: Plan | str | Path | None = None,
     levels: Sequence[float] = (0.8, 0.95),
     date_format: str | None = None,
@@ -87,6 +87,8 @@ def fit(
         gap: rows left out between two parts.
         season: rows of a season, found on the train rows by itself if not given.
         seeds: how many, or which; the best on validation is kept.
+        recipe: how it is trained; by default the model's own recipe.
+        epochs: at most so many passes over the train windows; the rest of the recipe stays.
         plan: a plan, or the path of its TOML file, in place of a model by name.
         levels: levels of the intervals that are scored, and given by `predict` unless it is asked for others.
         date_format: strptime format of the time column when it is ambiguous.
@@ -101,26 +103,35 @@ def fit(
     >>> bundle.targets, [model for model, _, metric, _ in bundle.scores if metric == "mae"]
     (('sine',), ['cnn-lstm', 'persistence', 'seasonal_naive', 'ridge'])
     """
-    check_numbers("fit", window=window, horizon=horizon, gap=gap, season=season)
+    check_numbers("fit", window=window, horizon=horizon, gap=gap, season=season, epochs=epochs)
     numbers, wanted, sizes = seeds_of("fit", seeds), check_levels(levels), check_split("fit", split)
     table, targets, time = open_table("fit", data, target, time, date_format)
-    columns = Columns(
-        targets=targets,
+    columns = Columns.of(
+        targets,
         time=time,
-        features=None if features is None else several(features),
-        past=several(past),
-        known=several(known),
-        static=several(static),
+        features=features,
+        past=past,
+        known=known,
+        static=static,
         series=series,
         calendar=calendar,
         mask=mask,
-        missing=None if missing is None else tuple(missing),
+        missing=missing,
         date_format=date_format,
     )
     made = columns.build(table, decide_on=sizes[0])
     parts = cut(made, sizes, gap=gap)
     season = season_of(made, parts.train, season)
-    chosen = settings(parts, model=model, plan=plan, window=window, horizon=horizon, season=season, recipe=recipe)
+    chosen = settings(
+        parts,
+        model=model,
+        plan=plan,
+        window=window,
+        horizon=horizon,
+        season=season,
+        recipe=recipe,
+        epochs=epochs,
+    )
     test = windows(parts.test, chosen.shape.window, horizon) if len(parts.test) else None
     if test is not None:
         check_targets(test)

@@ -46,6 +46,36 @@ class Columns:
     missing: tuple[float, ...] | None = None
     date_format: str | None = None
 
+    @staticmethod
+    def of(
+        targets: tuple[str, ...],
+        *,
+        time: str | None,
+        features: Words | None,
+        past: Words,
+        known: Words,
+        static: Words,
+        series: str | None,
+        calendar: bool,
+        mask: bool,
+        missing: Sequence[float] | None,
+        date_format: str | None,
+    ) -> Columns:
+        """Takes the words as a caller gives them: one name or several."""
+        return Columns(
+            targets=targets,
+            time=time,
+            features=None if features is None else several(features),
+            past=several(past),
+            known=several(known),
+            static=several(static),
+            series=series,
+            calendar=calendar,
+            mask=mask,
+            missing=None if missing is None else tuple(missing),
+            date_format=date_format,
+        )
+
     def build(self, table: Table, decide_on: float) -> Series:
         """Reads a table by these words; what a column is good for is decided on its first rows alone."""
         return build_series(

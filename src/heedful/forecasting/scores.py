@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from heedful import baselines
+from heedful import baselines, metrics
 from heedful.data.split import Span
 from heedful.data.windows import Windows
 from heedful.errors import OptionError
@@ -129,16 +129,10 @@ def rivals(train: Windows, validation: Windows, season: int | None) -> dict[str,
 
 def naive_errors(train: Span, season: int | None) -> list[float]:
     """Mean absolute error, for each target, of the value one season earlier over the train rows of all members."""
-    series, back = train.series, season or 1
-    errors = []
-    for j in series.target_indices:
-        changes = []
-        for start, stop in train.pieces:
-            column = np.where(series.observed[start:stop, j], series.values[start:stop, j].astype(np.float64), np.nan)
-            changes.append(np.abs(column[back:] - column[:-back]))
-        change = np.concatenate(changes)
-        errors.append(float(np.nanmean(change)) if not np.isnan(change).all() else float("nan"))
-    return errors
+    series = train.series
+    which = list(series.target_indices)
+    seen = np.where(series.observed[:, which], series.values[:, which].astype(np.float64), np.nan)
+    return [metrics.naive_error([column[start:stop] for start, stop in train.pieces], season or 1) for column in seen.T]
 
 
 def frame(rows: Sequence[tuple[str, str, str, float]]) -> pd.DataFrame:

@@ -44,6 +44,7 @@ def settings(
     horizon: int,
     season: int | None,
     recipe: Recipe | None,
+    epochs: int | None = None,
 ) -> Settings:
     """Decides look-back, plan and recipe; reads train and validation rows only.
 
@@ -64,7 +65,9 @@ def settings(
         model=spec.name if spec else "plan",
         shape=shape,
         plan=chosen,
-        recipe=recipe or _recipe(spec, max(1, len(parts.train) - rows - horizon + 1), len(shape.targets)),
+        recipe=recipe_of(
+            spec, max(1, len(parts.train) - rows - horizon + 1), len(shape.targets), recipe=recipe, epochs=epochs
+        ),
         build=builder(chosen, spec),
         scaling=spec.scaling if spec else "standard",
         notes=_notes(spec, found, horizon, window),
@@ -116,15 +119,26 @@ def _scouted(parts: Split, window: int | None, horizon: int) -> Scout | None:
         return None
 
 
-def recipe_for(model: str | None, epochs: int | None) -> Recipe | None:
-    """Gives a model's own recipe with another number of epochs; None, which leaves it as it is, without one."""
-    return None if epochs is None else replace(_recipe(None if model is None else get(model)), epochs=epochs)
+def recipe_of(
+    spec: ModelSpec | None, count: int, targets: int, *, recipe: Recipe | None = None, epochs: int | None = None
+) -> Recipe:
+    """Gives the recipe of a model: the one that was asked for, else its own; `epochs` replaces only their number.
 
+    Args:
+        spec: the model; None for a plan of the caller, which is trained as the presets are.
+        count: train windows.
+        targets: M, targets forecast at once.
 
-def _recipe(spec: ModelSpec | None, count: int | None = None, targets: int = 1) -> Recipe:
-    if spec is not None and spec.name == SCOUTED and count is not None:
-        return Recipe.long(count, targets)
-    return Recipe.article() if spec is not None and spec.recipe == "article" else Recipe()
+    >>> recipe_of(get("cnn_lstm"), 1000, 1, epochs=3) == replace(Recipe.article(), epochs=3)
+    True
+    """
+    own: dict[str, Callable[[], Recipe]] = {
+        "article": Recipe.article,
+        "modern": Recipe,
+        "long": lambda: Recipe.long(count, targets),
+    }
+    chosen = recipe or own[spec.recipe if spec is not None else "modern"]()
+    return chosen if epochs is None else replace(chosen, epochs=epochs)
 
 
 def _notes(spec: ModelSpec | None, found: Scout | None, horizon: int, window: int | None) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ class ModelSpec:
 
     `summary` says in one sentence what it is, with its known flaw. `scaling` is "minmax" (to 0 and 1 by train
     rows) for models that squash their output, "standard" for the rest. `single_value` tells that the model is
-    published for one value and gets a wider last layer at a longer horizon. `recipe` says how it is trained.
+    published for one value and gets a wider last layer at a longer horizon. `recipe` names how it is trained.
     `plan` gives the parts it is composed of for a shape, None for a published model.
     """
 
@@ -33,7 +33,7 @@ class ModelSpec:
     summary: str
     scaling: Literal["minmax", "standard"]
     single_value: bool
-    recipe: Literal["article", "modern"]
+    recipe: Literal["article", "modern", "long"]
     build: Callable[[Shape], nn.Module]
     plan: Callable[[Shape], Plan | None]
 
@@ -138,7 +138,7 @@ def _preset(name: str, mechanism: str | None = None) -> ModelSpec:
         summary=PRESETS[name].summary if mechanism is None else _summary(name, mechanism),
         scaling="standard",
         single_value=False,
-        recipe="modern",
+        recipe=PRESETS[name].recipe,
         build=partial(_build_preset, name, mechanism),
         plan=partial(_plan_of, name, mechanism),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from heedful import attention as mechanisms
 from heedful.attention.base import StateAttention
@@ -39,10 +40,11 @@ LONG = 600
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """A plan by name: what it is in one sentence, and how it is made for a shape."""
+    """A plan by name: what it is in one sentence, how it is made for a shape, and by which recipe it is trained."""
 
     summary: str
     plan: Callable[[Shape], Plan]
+    recipe: Literal["modern", "long"] = "modern"
 
 
 def cnn_lstm(shape: Shape) -> Plan:  # noqa: ARG001
@@ -140,6 +142,7 @@ PRESETS: dict[str, Preset] = {
         summary="Heedful's own: segments of the window (a convolution of 3 in short ones), a GRU, parallel steps of a "
         "second GRU beside what learned queries find, mixed with a linear map on validation, each target on its own; "
         "made of ideas from SegRNN and DLinear, it is neither.",
+        recipe="long",
     ),
     "cnn-lstm": Preset(
         plan=cnn_lstm,

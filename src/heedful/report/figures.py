@@ -35,7 +35,7 @@ DASH_MPL = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 def curves(page: PageData) -> go.Figure:
     """Draws truth and forecasts of the newest windows on time stamps, a step of the horizon at a time."""
     figure = _figure(page, height=480, margin=TOOLS)
-    newest = slice(len(page.origins) - page.points, None)
+    newest = page.newest(page.points)
     for step in page.steps:
         times = page.times(step)[newest]
         for line in page.lines:
@@ -77,9 +77,9 @@ def residuals_over_time(page: PageData) -> go.Figure:
     """Draws forecast minus truth over the whole test part, in bins where there are many windows."""
     figure = _figure(page, height=340)
     for step in page.steps:
-        times = page.times(step)
+        times = page.times(step)[page.shown]
         for line in page.lines:
-            bins = bin_errors(line.mean[:, step] - page.truth[:, step], times)
+            bins = bin_errors((line.mean[:, step] - page.truth[:, step])[page.shown], times)
             shown = _shown(page, line, step)
             if bins.size > 1:
                 _band(figure, bins.centre, bins.low, bins.high, line, shown)
@@ -91,7 +91,7 @@ def residuals_over_time(page: PageData) -> go.Figure:
 
 def residual_bins(page: PageData) -> Bins:
     """Gives the first line's bins, to say how many windows one point of `residuals_over_time` stands for."""
-    return bin_errors(page.lines[0].mean[:, 0] - page.truth[:, 0], page.times(0))
+    return bin_errors((page.lines[0].mean[:, 0] - page.truth[:, 0])[page.shown], page.times(0)[page.shown])
 
 
 def residual_spread(page: PageData) -> go.Figure:
@@ -279,7 +279,7 @@ def overview_png(comparison: Comparison, path: Path, *, windows: int = 150) -> P
     left, right = picture.subplots(1, 2, width_ratios=(1, 1.7))
     _skill_bars(left, comparison, page)
     best = page.lines[0]
-    part = slice(max(0, len(page.origins) - windows), None)
+    part = page.newest(windows)
     times: Any = page.times(0)[part]
     if page.clock.dated:
         times = times.astype("datetime64[ms]")

@@ -13,6 +13,7 @@ from heedful.baselines import PERSISTENCE
 from heedful.trial import tables
 
 if TYPE_CHECKING:
+    from heedful.data.windows import Windows
     from heedful.trial.result import Comparison, RecordedMap, Trial
 
 CURVE_VALUES = 90_000  # all values of all forecast curves on one page
@@ -109,6 +110,7 @@ class MapView:
 class PageData:
     """All that the report draws.
 
+    `shown` are the windows drawn over time: all of them, or, of a panel, those of the series with the most.
     `steps` are the shown steps of the horizon (from 0), `points` the newest windows that curves show,
     `first` the models that are switched on when the page opens.
     """
@@ -116,6 +118,7 @@ class PageData:
     target: str
     lines: tuple[Line, ...]
     clock: Clock
+    shown: slice
     origins: np.ndarray
     truth: np.ndarray
     steps: tuple[int, ...]
@@ -133,6 +136,10 @@ class PageData:
         """Positions of the targets at one step of the horizon (windows,)."""
         return self.clock.at(self.origins + 1 + step)
 
+    def newest(self, count: int) -> slice:
+        """Gives the newest windows that are drawn over time."""
+        return slice(max(self.shown.start, self.shown.stop - count), self.shown.stop)
+
 
 def page_data(comparison: Comparison) -> PageData:
     """Reads off a comparison what the page draws."""
@@ -141,19 +148,32 @@ def page_data(comparison: Comparison) -> PageData:
     steps = tuple(dict.fromkeys((0, (horizon - 1) // 2, horizon - 1)))
     curves = sum(1 if line.low is None else 3 for line in lines) * len(steps)
     points = int(np.clip(CURVE_VALUES // max(1, curves), *CURVE_POINTS))
+    shown, member = _shown(windows)
     maps, left_out = map_views(comparison)
     return PageData(
-        target=comparison.series.target,
+        target=f"{comparison.series.target}, {member}" if member else comparison.series.target,
         lines=lines,
         clock=clock(comparison.series.times),
+        shown=shown,
         origins=windows.origins,
         truth=tables.truth(windows),
         steps=steps,
-        points=min(points, len(windows)),
+        points=min(points, shown.stop - shown.start),
         first=_first(lines),
         maps=maps,
         maps_left_out=left_out,
     )
+
+
+def _shown(windows: Windows) -> tuple[slice, str]:
+    """Gives the windows of the series that has the most, and its name; all windows if there is one series."""
+    members = windows.span.series.members
+    if len(members) == 1:
+        return slice(0, len(windows)), ""
+    ends = np.cumsum([count for _, count in windows.runs])
+    best = int(np.argmax([count for _, count in windows.runs]))
+    stop, count = int(ends[best]), windows.runs[best][1]
+    return slice(stop - count, stop), members[int(windows.members(np.array([stop - 1]))[0])].name
 
 
 def clock(index: pd.Index) -> Clock:

@@ -189,12 +189,22 @@ def parts(comparison: Comparison, clock: Clock) -> list[Part]:
         Part(
             name=span.part,
             share=100 * len(span) / total,
-            rows=f"rows {span.start:,} to {span.stop - 1:,}",
+            rows=f"rows {span.start:,} to {span.stop - 1:,}" if len(span.pieces) == 1 else _series(len(span.pieces)),
             count=f"{len(span):,}",
-            times=f"{clock.text(span.start)} to {clock.text(span.stop - 1)}" if clock.dated else "",
+            times=" to ".join(clock.text(row) for row in _ends(span, clock)) if clock.dated else "",
         )
         for span in _spans(comparison)
     ]
+
+
+def _ends(span: Span, clock: Clock) -> tuple[int, int]:
+    """Gives the rows with the first and the last stamp of a part."""
+    firsts, lasts = zip(*((start, stop - 1) for start, stop in span.pieces), strict=True)
+    return min(firsts, key=lambda row: clock.index[row]), max(lasts, key=lambda row: clock.index[row])
+
+
+def _series(count: int) -> str:
+    return f"rows of {count:,} series"
 
 
 def _spans(comparison: Comparison) -> tuple[Span, Span, Span]:
@@ -208,11 +218,13 @@ def facts(comparison: Comparison, clock: Clock) -> list[tuple[str, str]]:
     tz = getattr(series.times, "tz", None)
     zone = f" ({tz})" if tz is not None else ""
     inputs = (series.target, *(c for c in series.columns if c != series.target))
+    first = min((member.start for member in series.members), key=lambda row: clock.index[row])
+    last = max((member.stop - 1 for member in series.members), key=lambda row: clock.index[row])
     more = f" and {len(inputs) - 9} more" if len(inputs) > 9 else ""
     return [
-        ("Rows", f"{len(series):,}"),
-        ("From" if clock.dated else "First row", clock.text(0) + zone),
-        ("To" if clock.dated else "Last row", clock.text(len(series) - 1) + zone),
+        ("Rows", f"{len(series):,}" + (f" of {len(series.members):,} series" if len(series.members) > 1 else "")),
+        ("From" if clock.dated else "First row", clock.text(first) + zone),
+        ("To" if clock.dated else "Last row", clock.text(last) + zone),
         ("Step", step_words(series.step.kind, series.step.frequency)),
         ("Inputs", ", ".join(inputs[:9]) + more),
         ("Window", f"{comparison.window} rows"),

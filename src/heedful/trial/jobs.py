@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from heedful import baselines
 from heedful.data.scale import Scaler
 from heedful.data.windows import Windows
-from heedful.errors import OptionError
+from heedful.errors import DataError, OptionError
 from heedful.explanation.record import record
-from heedful.forecasting.settings import shape_of
+from heedful.forecasting.settings import recipe_of, shape_of
 from heedful.models import Shape, get
 from heedful.scout import start_line
 from heedful.train import Fit, Recipe, fit, forecast
@@ -35,13 +35,12 @@ class Arena:
     validation: Windows
     test: Windows
     season: int | None
-    recipe: Recipe | None
+    recipe: Recipe | None = None
+    epochs: int | None = None
 
     def recipe_for(self, model: str) -> Recipe:
-        """Gives the recipe that was asked for; else the article's for published models and today's for the rest."""
-        if self.recipe is not None:
-            return self.recipe
-        return Recipe.article() if get(model).recipe == "article" else Recipe()
+        """Gives the recipe that was asked for, else the model's own, with the number of epochs that was asked for."""
+        return recipe_of(get(model), len(self.train), 1, recipe=self.recipe, epochs=self.epochs)
 
     @property
     def shape(self) -> Shape:
@@ -108,7 +107,8 @@ def run_job(
         scaler = Scaler.fit(arena.train.span, spec.scaling)
         models = [build(job.model, arena.shape, seed) for seed in job.seeds]
         for model in models:
-            start_line(model, arena.train, arena.validation, scaler)
+            with suppress(DataError):  # too many gaps for a closed form: the map beside the network starts at zero
+                start_line(model, arena.train, arena.validation, scaler)
         fits = fit(
             models,
             arena.train,
@@ -195,10 +195,7 @@ def _notes(model: str, arena: Arena, scaler: Scaler, fitted: Fit) -> tuple[str, 
     if arena.test.horizon > 1 and spec.single_value:
         notes.append(f"the article's model predicts one value; its last layer was widened to {arena.test.horizon}")
     if scaler.kind == "minmax":
-        span = arena.test.span
-        truth = span.series.truth[span.start : span.stop]
-        z = scaler.targets(truth[~np.isnan(truth)])
-        outside = float(np.mean((z < 0) | (z > 1))) if z.size else 0.0
+        outside = _outside(arena.test, scaler)
         if outside > 0:
             notes.append(
                 f"{_share(outside)} of the test values lie outside the train range that its inputs are scaled to, and "
@@ -209,6 +206,13 @@ def _notes(model: str, arena: Arena, scaler: Scaler, fitted: Fit) -> tuple[str, 
     return tuple(notes)
 
 
+def _outside(windows: Windows, scaler: Scaler) -> float:
+    """Gives the share of targets that lie outside the train range."""
+    z = scaler.batch(windows, np.arange(0, len(windows), windows.horizon)).y
+    z = z[~np.isnan(z)]
+    return float(np.mean((z < 0) | (z > 1))) if z.size else 0.0
+
+
 def _share(share: float) -> str:
     """A share that is not nothing never reads as nothing."""
     return f"{share:.0%}" if share >= 0.005 else "less than 1%"
@@ -217,10 +221,11 @@ def _share(share: float) -> str:
 def recorded(model: nn.Module, windows: Windows, scaler: Scaler) -> tuple[RecordedMap, ...]:
     """Attention weights of the newest test windows; none for a model without a mechanism of ours."""
     index = np.arange(max(0, len(windows) - _RECORDED), len(windows))
-    x = torch.from_numpy(scaler.inputs(windows.inputs(index)))
+    batch = scaler.batch(windows, index)
+    given = [torch.from_numpy(one) for one in (batch.x, batch.future) if one is not None]
     try:
         with record(model) as maps, torch.inference_mode():
-            model(x)
+            model(*given)
     except OptionError:
         return ()
     return tuple(

@@ -17,17 +17,18 @@ from typing import Any
 
 from heedful import baselines
 from heedful.bundle import Bundle, Reading
-from heedful.data.build import build_series
-from heedful.data.series import Series
 from heedful.data.split import Split
 from heedful.data.split import split as cut
 from heedful.data.windows import windows
 from heedful.errors import OptionError
 from heedful.files import write_whole
 from heedful.forecasting.inputs import (
+    Columns,
     Progress,
+    Words,
     check_numbers,
     check_targets,
+    describe_split,
     open_table,
     season_of,
     seeds_of,
@@ -51,7 +52,12 @@ def compare(
     target: str | None = None,
     *,
     time: str | None = None,
-    features: str | Sequence[str] | None = None,
+    features: Words | None = None,
+    past: Words = (),
+    known: Words = (),
+    static: Words = (),
+    series: str | None = None,
+    calendar: bool = False,
     window: int | None = None,
     horizon: int = 1,
     split: Sequence[float] = (0.7, 0.1, 0.2),
@@ -62,6 +68,7 @@ def compare(
     models: str | Sequence[str] = "default",
     seeds: int | Sequence[int] = 3,
     recipe: Recipe | None = None,
+    epochs: int | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     keep: str = "best",
@@ -77,17 +84,23 @@ def compare(
             `heedful.data.samples()`, or None for the embedded CO2 series.
         target: the column to forecast; its own past is always an input.
         time: the time column, found by itself if not named.
-        features: further input columns; by default every numeric column. Only their past is used.
+        features: further input columns; by default every usable column. Only their past is used.
+        past, known, static: input columns by what is known of them at the time of a forecast: their past; their
+            values over the horizon too; one value that never changes. Naming any takes only those named.
+        series: the column that names the series of each row, for a table of many.
+        calendar: adds hour, weekday and day of the year as known inputs.
         window: rows of the look-back; by default the season if one is found, else 32, at most a quarter of train.
         horizon: steps ahead.
         split: shares, or numbers of rows, of train, validation and test, in time order.
         gap: rows left out between two parts.
         season: rows of a season, found on the train rows by itself if not given.
-        mask: adds a 0/1 input for each column with missing values.
+        mask: adds inputs that say which values are missing, and for how long.
         missing: numbers that stand for missing values, such as -999; found on the train rows by itself if not given,
             and not looked for if empty.
         models: "default", or names of `heedful.models.names()`.
         seeds: how many, or which.
+        recipe: how all networks are trained; by default each by its own recipe.
+        epochs: at most so many passes over the train windows; the rest of each recipe stays.
         out: folder for scores.csv, forecasts.csv, run.json, report.html and bundles; "auto" names one under
             heedful-runs after data and options; None writes nothing.
         overwrite: starts afresh in a folder that holds another run.
@@ -101,29 +114,26 @@ def compare(
     started = clock.monotonic()
     if len(split) != 3 or any(isinstance(size, str) for size in split):
         raise OptionError(f"compare needs a split of three positive sizes such as (0.7, 0.1, 0.2), got {split!r}.")
-    check_numbers("compare", window=window, horizon=horizon, gap=gap, season=season, jobs=jobs)
-    asked = {
-        "time": time,
-        "features": features,
-        "split": split,
-        "mask": mask,
-        "missing": missing,
-        "date_format": date_format,
-    }
+    check_numbers("compare", window=window, horizon=horizon, gap=gap, season=season, jobs=jobs, epochs=epochs)
     table, targets, time = open_table("compare", data, target, time, date_format)
-    features = [features] if isinstance(features, str) else features
-    series = build_series(
-        table,
-        targets[0],
+    if len(targets) > 1:
+        raise OptionError(f"compare takes one target, got {', '.join(targets)}. Compare them one by one.")
+    columns = Columns.of(
+        targets,
         time=time,
         features=features,
-        date_format=date_format,
+        past=past,
+        known=known,
+        static=static,
+        series=series,
+        calendar=calendar,
         mask=mask,
         missing=missing,
-        decide_on=split[0],
+        date_format=date_format,
     )
-    parts = cut(series, split, gap=gap)
-    season = season_of(series, parts.train, season)
+    made = columns.build(table, decide_on=split[0])
+    parts = cut(made, split, gap=gap)
+    season = season_of(made, parts.train, season)
     names, numbers = _models(models), seeds_of("compare", seeds)
     if keep not in KEEP:
         raise OptionError(f"keep knows {', '.join(KEEP)}, got '{keep}'.")
@@ -136,15 +146,18 @@ def compare(
         test=windows(parts.test, window, horizon),
         season=season,
         recipe=recipe,
+        epochs=epochs,
     )
     check_targets(arena.train, arena.validation, arena.test)
-    run = _describe(series, parts, arena, names, numbers, keep, asked, table.source)
+    run = _describe(parts, arena, columns, names, numbers, tuple(split), keep, table.source)
     store = None
     if out is not None:
-        name = f"{series.name}-{series.target}-{_key(run)[:8]}"
+        name = f"{made.name}-{made.target}-{_key(run)[:8]}"
         folder = Path("heedful-runs") / re.sub(r"[^\w.-]+", "_", name) if out == "auto" else Path(out)
         store = open_store(folder, run, _key(run), overwrite=overwrite)
-    work = _Work(arena=arena, split=parts, names=names, seeds=numbers, run=run, store=store, progress=progress)
+    work = _Work(
+        arena=arena, split=parts, columns=columns, names=names, seeds=numbers, run=run, store=store, progress=progress
+    )
     return work.go(
         processes=jobs or cores(),
         deadline=None if max_minutes is None else started + 60 * max_minutes,
@@ -164,16 +177,17 @@ def _models(models: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _describe(
-    series: Series,
     parts: Split,
     arena: Arena,
+    columns: Columns,
     names: tuple[str, ...],
     seeds: tuple[int, ...],
+    sizes: tuple[float, ...],
     keep: str,
-    asked: Mapping[str, Any],
     source: str,
 ) -> dict[str, Any]:
     """Everything needed to repeat the run; what decides the numbers stands under "options" and "data"."""
+    series = parts.train.series
     return {
         "data": {
             "name": series.name,
@@ -181,18 +195,11 @@ def _describe(
             "rows": len(series),
             "columns": list(series.columns),
             "target": series.target,
-            "from": str(series.times[0]),
-            "to": str(series.times[-1]),
+            "from": str(min(series.times[member.start] for member in series.members)),
+            "to": str(max(series.times[member.stop - 1] for member in series.members)),
             "step": str(series.step),
         },
-        "split": {
-            span.part: {
-                "rows": [span.start, span.stop],
-                "from": str(series.times[span.start]),
-                "to": str(series.times[span.stop - 1]),
-            }
-            for span in parts
-        },
+        "split": describe_split(parts),
         "options": {
             "window": arena.train.window,
             "horizon": arena.train.horizon,
@@ -200,12 +207,10 @@ def _describe(
             "season": arena.season,
             "models": list(names),
             "seeds": list(seeds),
-            **_recipes(arena, names),
+            "recipes": _recipes(arena, names),
             "keep": keep,
-            **{
-                name: value if isinstance(value, (str, int, type(None))) else list(value)
-                for name, value in asked.items()
-            },
+            "split": list(sizes),
+            **{name: value for name, value in asdict(columns).items() if name != "targets"},
         },
         "versions": versions(),
         "source": source,
@@ -214,13 +219,12 @@ def _describe(
     }
 
 
-def _recipes(arena: Arena, names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Tells the recipe of all models; if none was asked for, today's, and the articles' where a model has it."""
-    if arena.recipe is not None:
-        return {"recipe": asdict(arena.recipe)}
-    article = Recipe.article()
-    published = any(arena.recipe_for(name) == article for name in names)
-    return {"recipe": asdict(Recipe()), **({"article_recipe": asdict(article)} if published else {})}
+def _recipes(arena: Arena, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Gives each recipe once, with the models that are trained by it."""
+    by_recipe: dict[Recipe, list[str]] = {}
+    for name in names:
+        by_recipe.setdefault(arena.recipe_for(name), []).append(name)
+    return [{"models": models, **asdict(recipe)} for recipe, models in by_recipe.items()]
 
 
 def _key(run: Mapping[str, Any]) -> str:
@@ -237,6 +241,7 @@ class _Work:
 
     arena: Arena
     split: Split
+    columns: Columns
     names: tuple[str, ...]
     seeds: tuple[int, ...]
     run: dict[str, Any]
@@ -286,7 +291,9 @@ class _Work:
         trial = one.trial
         if self.store is not None:
             if one.scaler is not None and keep != "none":
-                _bundle(one, self.arena, self.run).save(self.store.folder / "models" / trial.model / str(trial.seed))
+                _bundle(one, self.arena, self.columns, self.run).save(
+                    self.store.folder / "models" / trial.model / str(trial.seed)
+                )
             self.store.write(trial)
         self.trials[trial.model, trial.seed] = trial
 
@@ -315,7 +322,7 @@ def _about(name: str) -> ModelNote:
     return ModelNote(name=name, kind=spec.kind, summary=spec.summary)
 
 
-def _bundle(one: Trained, arena: Arena, run: Mapping[str, Any]) -> Bundle:
+def _bundle(one: Trained, arena: Arena, columns: Columns, run: Mapping[str, Any]) -> Bundle:
     if one.scaler is None:
         raise OptionError(f"{one.trial.model} has no weights to bundle.")
     return Bundle(
@@ -325,7 +332,7 @@ def _bundle(one: Trained, arena: Arena, run: Mapping[str, Any]) -> Bundle:
         state=one.state,
         scaler=one.scaler,
         step=arena.train.span.series.step,
-        reading=Reading.of(arena.train.span.series),
+        reading=Reading.of(arena.train.span.series, series=columns.series, time=columns.time),
         facts={
             "seed": one.trial.seed,
             "data": run["data"],

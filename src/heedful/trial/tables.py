@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from heedful import baselines, metrics
+from heedful.forecasting.scores import naive_errors
 
 if TYPE_CHECKING:
     from heedful.data.windows import Windows
@@ -32,9 +33,7 @@ def times(windows: Windows) -> pd.Index:
 def scores(comparison: Comparison) -> pd.DataFrame:
     """One row per model, seed, split, step and metric."""
     rows: list[Row] = []
-    season = comparison.season or 1
-    series, train = comparison.series, comparison.split.train
-    naive = metrics.naive_error(series.truth[train.start : train.stop], season)
+    [naive] = naive_errors(comparison.split.train, comparison.season)
     for part, windows in (("validation", comparison.validation), ("test", comparison.test)):
         y = truth(windows)
         repeated = baselines.persistence(windows)
@@ -99,10 +98,12 @@ def forecasts(comparison: Comparison) -> pd.DataFrame:
     origins = windows.span.series.times[np.repeat(windows.origins, horizon)]
     steps = np.tile(np.arange(1, horizon + 1), n)
     flat = truth(windows).ravel()
+    members = np.array([member.name for member in comparison.series.members], dtype=object)
+    names = np.repeat(members[windows.members(np.arange(n))], horizon)
     parts = [
         pd.DataFrame(
             {
-                "series": comparison.series.name,
+                "series": names,
                 "origin": origins,
                 "step": steps,
                 "time": stamps,
