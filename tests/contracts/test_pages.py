@@ -22,6 +22,6 @@ def test_the_table_of_mechanisms_is_not_stale() -> None:
 
 
 def test_no_page_is_left_of_a_mechanism_that_is_gone() -> None:
-    known = {*attention.names(), "README", "exceptions"}
+    known = {*attention.names(), "README", "exceptions", "placebo"}
     assert {p.stem for p in pages.FOLDER.glob("*.md")} <= known
     assert {p.stem for p in (pages.FOLDER / "figures").glob("*.png")} <= known

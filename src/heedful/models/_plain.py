@@ -16,7 +16,7 @@ from heedful.errors import OptionError, unknown
 Data = TypeVar("Data")
 
 _SHARES = {"dropout"}
-_FROM_ZERO = {"embedding"}
+_FROM_ZERO = {"embedding", "placebo"}
 
 
 def _allowed(hint: Any) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from heedful import attention as mechanisms
 from heedful.errors import OptionError, unknown
-from heedful.models.compose import compose
+from heedful.models.arms import CONTROLS, Arm
 from heedful.models.plan import Plan
-from heedful.models.presets import PRESETS, with_mechanism
+from heedful.models.presets import PRESETS
 from heedful.models.published import PUBLISHED, AttentionLSTMForecaster
 from heedful.models.shape import Shape
 
@@ -25,7 +25,8 @@ class ModelSpec:
     `summary` says in one sentence what it is, with its known flaw. `scaling` is "minmax" (to 0 and 1 by train
     rows) for models that squash their output, "standard" for the rest. `single_value` tells that the model is
     published for one value and gets a wider last layer at a longer horizon. `recipe` names how it is trained.
-    `plan` gives the parts it is composed of for a shape, None for a published model.
+    `plan` gives the parts it is composed of for a shape, None for a published model. Both take a seed too, which
+    draws what a placebo looks at.
     """
 
     name: str
@@ -34,8 +35,8 @@ class ModelSpec:
     scaling: Literal["minmax", "standard"]
     single_value: bool
     recipe: Literal["article", "modern", "long"]
-    build: Callable[[Shape], nn.Module]
-    plan: Callable[[Shape], Plan | None]
+    build: Callable[..., nn.Module]
+    plan: Callable[..., Plan | None]
 
 
 # --- published ----------------------------------------------------------------------------------------------
@@ -53,7 +54,7 @@ class PastOnly(nn.Module):
         return y
 
 
-def _build_published(name: str, shape: Shape) -> nn.Module:
+def _build_published(name: str, shape: Shape, seed: int = 0) -> nn.Module:  # noqa: ARG001
     if shape.multiple:
         raise OptionError(
             f"The model '{name}' is published for one target, got {len(shape.targets)}. Forecast them one by one, or "
@@ -66,7 +67,7 @@ def _build_published(name: str, shape: Shape) -> nn.Module:
     return PastOnly(model) if shape.known else model
 
 
-def _no_plan(shape: Shape) -> None:  # noqa: ARG001
+def _no_plan(shape: Shape, seed: int = 0) -> None:  # noqa: ARG001
     return None
 
 
@@ -121,33 +122,29 @@ _PUBLISHED = (
 # --- presets ------------------------------------------------------------------------------------------------
 
 
-def _plan_of(name: str, mechanism: str | None, shape: Shape) -> Plan:
-    plan = PRESETS[name].plan(shape)
-    return plan if mechanism is None else with_mechanism(plan, mechanism)
-
-
-def _build_preset(name: str, mechanism: str | None, shape: Shape) -> nn.Module:
-    return compose(_plan_of(name, mechanism, shape), shape)
-
-
-def _preset(name: str, mechanism: str | None = None) -> ModelSpec:
-    full = name if mechanism is None else f"{name}+{mechanism}"
+def _preset(name: str) -> ModelSpec:
+    arm = Arm.read(name)
     return ModelSpec(
-        name=full,
+        name=name,
         kind="preset",
-        summary=PRESETS[name].summary if mechanism is None else _summary(name, mechanism),
+        summary=_summary(arm),
         scaling="standard",
         single_value=False,
-        recipe=PRESETS[name].recipe,
-        build=partial(_build_preset, name, mechanism),
-        plan=partial(_plan_of, name, mechanism),
+        recipe=PRESETS[arm.preset].recipe,
+        build=arm.build,
+        plan=arm.plan,
     )
 
 
-def _summary(name: str, mechanism: str) -> str:
-    known = mechanisms.describe(mechanism)
-    source = f"as in {known.source}" if known.source else "which has no paper behind it"
-    return f"`{name}` with the {known.contract} `{mechanism}`, {source}."
+def _summary(arm: Arm) -> str:
+    if arm.mechanism is None:
+        what = PRESETS[arm.preset].summary
+        return what if arm.control is None else f"`{arm.preset}` {CONTROLS[arm.control]}."
+    known = mechanisms.describe(arm.mechanism)
+    source = f"as in {known.source}" if known.source not in ("", "none") else "which has no paper behind it"
+    where = f" as its {arm.place}" if arm.place else ""
+    instead = f", {CONTROLS[arm.control]}" if arm.control else ""
+    return f"`{arm.preset}` with the {known.contract} `{arm.mechanism}`{where}, {source}{instead}."
 
 
 COMPARED = ("se", "eca", "cbam", "height_width")
@@ -155,7 +152,7 @@ COMPARED = ("se", "eca", "cbam", "height_width")
 
 MODELS: dict[str, ModelSpec] = {
     spec.name: spec
-    for spec in (*_PUBLISHED, *map(_preset, PRESETS), *(_preset("cnn-lstm", mechanism) for mechanism in COMPARED))
+    for spec in (*_PUBLISHED, *map(_preset, (*PRESETS, *(f"cnn-lstm+{mechanism}" for mechanism in COMPARED))))
 }
 
 DEFAULT: tuple[str, ...] = (
@@ -167,7 +164,8 @@ DEFAULT: tuple[str, ...] = (
 
 
 def names() -> list[str]:
-    """Lists the names of all models; a preset also takes any mechanism behind a plus, as in "attention-gru+eca".
+    """Lists the names of all models; a preset also takes any mechanism behind a plus, as in "attention-gru+eca", and a
+    control of it behind another, as in "attention-gru+eca+placebo".
 
     >>> "attention_lstm" in names()
     True
@@ -185,11 +183,9 @@ def get(name: str) -> ModelSpec:
     """
     if name in MODELS:
         return MODELS[name]
-    preset, plus, mechanism = str(name).partition("+")
-    if not plus:
+    if "+" not in str(name):
         raise unknown("model", name, MODELS)
-    if preset not in PRESETS:
-        raise unknown("preset", preset, PRESETS)
-    spec = _preset(preset, mechanism)
-    spec.plan(Shape(8, 2))
-    return spec
+    arm = Arm.read(name)
+    probe = replace(arm, control="none") if arm.control == "wide" else arm  # a width is searched when it is needed
+    probe.plan(Shape(8, 2))
+    return _preset(name)

@@ -65,7 +65,7 @@ class Encoder(nn.Module):
         self.attention = None
         self.pooled: int | None = None
         if plan.attention is not None:
-            self.attention = places.on_states(plan.attention, self.width, self.steps, targets)
+            self.attention = places.on_states(plan.attention, self.width, self.steps, targets, window=window)
             if isinstance(self.attention, places.Pooling):
                 self.pooled = self.attention.width
             else:

@@ -11,6 +11,7 @@ from heedful import attention as mechanisms
 from heedful.attention.base import Cell, GuidedAttention, MapAttention, SequenceAttention, StateAttention
 from heedful.attention.catalogue import options as options_of
 from heedful.attention.cells.decoder import Decoder
+from heedful.attention.placebo import placebo
 from heedful.errors import OptionError
 from heedful.models import plan
 
@@ -73,7 +74,8 @@ def on_map(part: plan.Attention, channels: int, steps: int) -> MapAttention:
     """
     if place_of(part.name) != "map_attention":
         raise misplaced("map_attention", part.name, _fitting("map_attention"))
-    return cast("MapAttention", fitted(part.name, channels, steps, part.options))
+    built = fitted(part.name, channels, steps, part.options)
+    return cast("MapAttention", built if part.placebo is None else placebo(built, steps=steps, seed=part.placebo))
 
 
 class Residual(nn.Module):
@@ -126,7 +128,9 @@ class Decoding(nn.Module):
         return decoded
 
 
-def on_states(part: plan.Attention, width: int, steps: int, targets: int) -> Residual | Pooling | Decoding:
+def on_states(
+    part: plan.Attention, width: int, steps: int, targets: int, *, window: int | None = None
+) -> Residual | Pooling | Decoding:
     """Builds a mechanism for states (B, T, D): a pooling, a sequence attention, or a decoder of the targets' past.
 
     Args:
@@ -134,6 +138,7 @@ def on_states(part: plan.Attention, width: int, steps: int, targets: int) -> Res
         width: D, width of the states.
         steps: T, how many there are.
         targets: number of targets whose past a decoder reads.
+        window: steps of that past; by default as many as there are states.
 
     Raises: UnknownName for an unknown name; OptionError for a mechanism of another contract.
     """
@@ -142,6 +147,11 @@ def on_states(part: plan.Attention, width: int, steps: int, targets: int) -> Res
     kind = mechanisms.MECHANISMS[part.name]
     if issubclass(kind, Decoder):
         given = {"hidden": width, "memory_width": width} | dict(part.options)
-        return Decoding(cast("Decoder", fitted(part.name, targets, steps, given)))
+        decoder = fitted(part.name, targets, steps, given)
+        if part.placebo is not None:
+            decoder = placebo(decoder, steps=steps, queries=window or steps, seed=part.placebo)
+        return Decoding(cast("Decoder", decoder))
     built = fitted(part.name, width, steps, part.options)
+    if part.placebo is not None:
+        built = placebo(built, steps=steps, seed=part.placebo)
     return Pooling(built) if isinstance(built, StateAttention) else Residual(cast("SequenceAttention", built))

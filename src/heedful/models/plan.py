@@ -94,10 +94,12 @@ class Attention(Part):
     Args:
         name: a name of `heedful.attention.names()`.
         options: the mechanism's options that differ from their defaults.
+        placebo: the seed of a placebo that stands for the mechanism in a trial; None for the mechanism itself.
     """
 
     name: str
     options: Options = field(default_factory=dict)
+    placebo: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +113,7 @@ class Recurrence(Part):
         dropout: share of the states dropped between the layers.
         beside: read the window beside the stem, and join the states of both, in place of reading the stem.
         options: the options of a cell of the catalogue.
+        placebo: the seed of a placebo that stands for the cell in a trial; None for the cell itself.
     """
 
     kind: str = "lstm"
@@ -119,6 +122,7 @@ class Recurrence(Part):
     dropout: float = 0.0
     beside: bool = False
     options: Options = field(default_factory=dict)
+    placebo: int | None = None
 
 
 # --- decoders -----------------------------------------------------------------------------------------------
@@ -138,12 +142,14 @@ class Pooled(Part):
         mechanism: a pooling that takes a query, or a sequence attention that takes a context.
         heads: heads of a sequence attention.
         options: the mechanism's other options.
+        placebo: the seed of a placebo that stands for the mechanism in a trial; None for the mechanism itself.
     """
 
     segment: int | None = None
     mechanism: str = "additive"
     heads: int = 1
     options: Options = field(default_factory=dict)
+    placebo: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,12 +161,14 @@ class Parallel(Part):
         attention: a mechanism by which each step looks back at all states, or None.
         query: what each step asks it with: its own "state", or a vector "learned" for its segment.
         options: the mechanism's options.
+        placebo: the seed of a placebo that stands for the mechanism in a trial; None for the mechanism itself.
     """
 
     segment: int = 24
     attention: str | None = None
     query: Literal["state", "learned"] = "state"
     options: Options = field(default_factory=dict)
+    placebo: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,12 +177,15 @@ class EncoderDecoder(Part):
 
     Args:
         attention: a pooling of the catalogue that takes a query, which a GRU asks; or one of the catalogue's own
-            decoders, such as "luong_decoder".
+            decoders, such as "luong_decoder". "last" and "mean" show every step the same of the states, as before
+            there was attention.
         options: the mechanism's options.
+        placebo: the seed of a placebo that stands for the mechanism in a trial; None for the mechanism itself.
     """
 
     attention: str = "bahdanau"
     options: Options = field(default_factory=dict)
+    placebo: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,7 +307,7 @@ class Plan(Part):
         """Gives the plan as plain values that JSON can hold.
 
         >>> Plan(decoder=Parallel(segment=12)).to_dict()["decoder"]
-        {'part': 'parallel', 'segment': 12, 'attention': None, 'query': 'state', 'options': {}}
+        {'part': 'parallel', 'segment': 12, 'attention': None, 'query': 'state', 'options': {}, 'placebo': None}
         """
         return _plain.to_dict(self)
 

@@ -200,7 +200,7 @@ def with_mechanism(plan: Plan, name: str) -> Plan:
     Raises: UnknownName for an unknown name; OptionError for a mechanism that no plan has a place for.
 
     >>> with_mechanism(cnn_lstm(Shape(5, 4)), "eca").map_attention
-    Attention(name='eca', options={})
+    Attention(name='eca', options={}, placebo=None)
     """
     place = places.place_of(name)
     if not place:

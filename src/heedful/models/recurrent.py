@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from heedful import attention as mechanisms
 from heedful.attention.base import Cell, StateAttention
 from heedful.attention.cells.decoder import Decoder
+from heedful.attention.placebo import placebo
 from heedful.errors import OptionError, unknown
 from heedful.models import plan
 from heedful.models.places import fitted, misplaced
@@ -127,11 +128,16 @@ def build(part: plan.Recurrence, inputs: int, steps: int) -> nn.Module | None:
         steps: T, how many there are.
 
     Raises: UnknownName for an unknown kind; OptionError for a mechanism that is no recurrence, or for layers,
-            dropout or options that a kind does not have.
+            dropout, options or a placebo that a kind does not have.
 
     >>> build(plan.Recurrence(kind="lstmn", width=8), 4, 9)(torch.zeros(2, 9, 4)).shape
     torch.Size([2, 9, 8])
     """
+    if part.placebo is not None and part.kind in ("none", *_KINDS):
+        raise OptionError(
+            f"The recurrence '{part.kind}' holds no attention, got a placebo of it, placebo={part.placebo}. Leave it "
+            "out, or take a cell of the attention catalogue."
+        )
     if part.kind == "none":
         return None
     if part.kind in _KINDS:
@@ -166,5 +172,6 @@ def _of_catalogue(part: plan.Recurrence, inputs: int, steps: int) -> nn.Module:
         )
     scored = bool(getattr(kind, "needs_context", False))
     given = {"hidden": part.width} | dict(part.options)
-    cell = cast("Cell", fitted(name, part.width if scored else inputs, steps, given))
+    built = fitted(name, part.width if scored else inputs, steps, given)
+    cell = cast("Cell", built if part.placebo is None else placebo(built, steps=steps, seed=part.placebo))
     return ScoredRecurrent(inputs, part.width, cell) if scored else CellRecurrent(cell)

@@ -63,6 +63,7 @@ def build(
                 attention=part.attention,
                 query=part.query,
                 options=part.options,
+                placebo=part.placebo,
                 steps=steps,
                 embedding=embedding,
                 known=known,
@@ -76,6 +77,7 @@ def build(
                 segment=part.segment,
                 mechanism=part.mechanism,
                 options=_heads(part) | dict(part.options),
+                placebo=part.placebo,
                 steps=steps,
                 dropout=dropout,
             )
@@ -86,6 +88,7 @@ def build(
                 outputs=outputs,
                 attention=part.attention,
                 options=part.options,
+                placebo=part.placebo,
                 steps=steps,
                 known=known,
                 dropout=dropout,

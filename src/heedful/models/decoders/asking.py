@@ -10,6 +10,7 @@ from torch import Tensor
 from heedful import attention
 from heedful.attention import catalogue
 from heedful.attention.base import SequenceAttention, StateAttention
+from heedful.attention.placebo import placebo
 from heedful.errors import OptionError
 
 Asked = StateAttention | SequenceAttention
@@ -48,7 +49,16 @@ def takes_context(name: str) -> bool:
 
 
 def create(
-    owner: str, name: str, width: int, *, steps: int, options: Mapping[str, Any], fits: Callable[[str], bool]
+    owner: str,
+    name: str,
+    width: int,
+    *,
+    steps: int,
+    options: Mapping[str, Any],
+    fits: Callable[[str], bool],
+    seed: int | None = None,
+    queries: int = 1,
+    learned: bool = False,
 ) -> Asked:
     """Builds a mechanism for a decoder, which asks about states all of which lie behind it.
 
@@ -61,6 +71,9 @@ def create(
         steps: T, how many there are.
         options: the mechanism's options.
         fits: says which mechanisms the decoder can ask.
+        seed: of a placebo that stands for the mechanism; None for the mechanism itself.
+        queries: how many queries at a time the decoder asks.
+        learned: whether these are parameters, which a placebo keeps.
 
     Raises: UnknownName for an unknown name; OptionError for one that does not fit, an unknown option or causal=True.
     """
@@ -74,7 +87,10 @@ def create(
     known = catalogue.options(name) if name in attention.MECHANISMS else {}
     fitting = {"causal": False, "steps": steps, "length": steps}
     chosen = {option: value for option, value in fitting.items() if option in known} | dict(options)
-    return cast("Asked", attention.create(name, width, **chosen))
+    built = attention.create(name, width, **chosen)
+    if seed is not None:
+        built = placebo(built, steps=steps, seed=seed, queries=queries, learned_queries=learned)
+    return cast("Asked", built)
 
 
 def ask(mechanism: Asked, states: Tensor, queries: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ class ParallelDecoder(nn.Module):
         attention: a mechanism that takes queries or a context, or None.
         query: "state" asks with d_s, "learned" with a vector q_s of the segment, the same for every window.
         options: the mechanism's options.
+        placebo: the seed of a placebo that stands for the mechanism; None for the mechanism itself.
         steps: T, the number of states.
         embedding: E, width of the channel embedding; 0 for none.
         known: K, columns known over the horizon; 0 for none.
@@ -55,6 +56,7 @@ class ParallelDecoder(nn.Module):
         attention: str | None = None,
         query: str = "state",
         options: Mapping[str, Any] | None = None,
+        placebo: int | None = None,
         steps: int,
         embedding: int = 0,
         known: int = 0,
@@ -74,7 +76,17 @@ class ParallelDecoder(nn.Module):
             nn.init.orthogonal_(gate)
         self.attention: Asked | None = None
         if attention is not None:
-            self.attention = create("Parallel", attention, width, steps=steps, options=options or {}, fits=_fits)
+            self.attention = create(
+                "Parallel",
+                attention,
+                width,
+                steps=steps,
+                options=options or {},
+                fits=_fits,
+                seed=placebo,
+                queries=self.segments,
+                learned=query == "learned",
+            )
         self.queries: nn.Parameter | None = None
         if self.attention is not None and query == "learned":
             asked = int(getattr(self.attention, "asked", width))

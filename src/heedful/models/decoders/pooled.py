@@ -27,6 +27,7 @@ class PooledDecoder(nn.Module):
         segment: steps that share a query; None shares one among all.
         mechanism: a pooling of the catalogue, or a sequence attention that takes a context.
         options: the mechanism's options.
+        placebo: the seed of a placebo that stands for the mechanism; None for the mechanism itself.
         steps: T, the number of states.
         dropout: share dropped before the last layer.
 
@@ -47,6 +48,7 @@ class PooledDecoder(nn.Module):
         segment: int | None = None,
         mechanism: str = "additive",
         options: Mapping[str, Any] | None = None,
+        placebo: int | None = None,
         steps: int,
         dropout: float = 0.0,
     ) -> None:
@@ -56,8 +58,18 @@ class PooledDecoder(nn.Module):
         self.segment = min(segment or horizon, horizon)
         self.segments = -(-horizon // self.segment)
 
-        def one() -> Asked:
-            return create("Pooled", mechanism, width, steps=steps, options=options or {}, fits=_fits)
+        def one(segment: int = 0) -> Asked:
+            return create(
+                "Pooled",
+                mechanism,
+                width,
+                steps=steps,
+                options=options or {},
+                fits=_fits,
+                seed=None if placebo is None else placebo * self.segments + segment,
+                queries=self.segments,
+                learned=True,
+            )
 
         first = one()
         self.queries: nn.Parameter | None = None
@@ -66,7 +78,7 @@ class PooledDecoder(nn.Module):
             asked = int(getattr(first, "asked", width))
             self.queries = nn.Parameter(torch.randn(self.segments, asked) * asked**-0.5)
         else:
-            self.pool = nn.ModuleList([first, *(one() for _ in range(1, self.segments))])
+            self.pool = nn.ModuleList([first, *(one(segment) for segment in range(1, self.segments))])
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(first.output_width + width, self.segments * self.segment * outputs)
 

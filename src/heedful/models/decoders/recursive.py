@@ -13,8 +13,13 @@ from heedful.attention.base import StateAttention
 from heedful.attention.catalogue import options as options_of
 from heedful.attention.cells.decoder import Decoder, Memory
 from heedful.attention.cells.steps import State
+from heedful.attention.placebo import placebo as placebo_of
+from heedful.attention.states.controls import Last, Mean
 from heedful.errors import OptionError
 from heedful.models.decoders.asking import create, takes_queries
+
+_UNASKED = ("last", "mean")
+"""Poolings that show every step the same, which is a decoder without attention."""
 
 
 class AskingGRU(Decoder):
@@ -27,7 +32,8 @@ class AskingGRU(Decoder):
     Args:
         width: F, width of the inputs.
         hidden: D, width of the states and of the memory.
-        attention: the pooling.
+        attention: the pooling; `Last` and `Mean` are not asked and give every step the same, as the decoder of Cho
+            et al., arXiv:1406.1078v3, which came before attention.
 
     Shape:   (B, T, F) and memory (B, K, D) -> (B, T, 2 D); weights (B, T, K), those of the pooling.
     """
@@ -35,6 +41,7 @@ class AskingGRU(Decoder):
     def __init__(self, width: int, *, hidden: int, attention: StateAttention) -> None:
         super().__init__(width, hidden=hidden, memory_width=hidden, normaliser="softmax")
         self.attention = attention
+        self.asks = not isinstance(attention, Last | Mean)
         self.cell = nn.GRUCell(width + hidden, hidden)
         for gate in self.cell.weight_hh.detach().chunk(3):
             nn.init.orthogonal_(gate)
@@ -55,7 +62,7 @@ class AskingGRU(Decoder):
     def step(self, x: Tensor, state: State, memory: Memory) -> tuple[Tensor, Tensor, State]:
         """Asks with the last state, then takes a step of the GRU."""
         (s,) = state
-        weights = self.attention.weigh(memory.values, memory.mask, s)
+        weights = self.attention.weigh(memory.values, memory.mask, s if self.asks else None)
         context = self.attention.pool(memory.values, weights)
         s = self.cell(torch.cat((x, context), -1), s)
         return torch.cat((s, context), -1), cast("Tensor", weights), (s,)
@@ -73,6 +80,7 @@ class RecursiveDecoder(nn.Module):
         attention: a pooling of the catalogue that takes a query, which a GRU asks; or one of the catalogue's own
             decoders, "bahdanau_decoder", "luong_decoder" or "da_rnn_temporal".
         options: the mechanism's options.
+        placebo: the seed of a placebo that stands for the mechanism; None for the mechanism itself.
         steps: T, the number of states.
         known: K, columns known over the horizon; 0 for none.
         dropout: share dropped before the last layer.
@@ -93,6 +101,7 @@ class RecursiveDecoder(nn.Module):
         outputs: int = 1,
         attention: str = "bahdanau",
         options: Mapping[str, Any] | None = None,
+        placebo: int | None = None,
         steps: int,
         known: int = 0,
         dropout: float = 0.0,
@@ -101,7 +110,7 @@ class RecursiveDecoder(nn.Module):
         self.horizon = horizon
         self.outputs = outputs
         self.known = known
-        self.decoder = _create(attention, width, outputs + known, steps, options or {})
+        self.decoder = _create(attention, width, outputs + known, steps, options or {}, placebo, horizon)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(self.decoder.output_width, outputs)
 
@@ -130,12 +139,17 @@ class RecursiveDecoder(nn.Module):
         return None if makes else (newest, newest)
 
 
-def _create(name: str, width: int, inputs: int, steps: int, options: Mapping[str, Any]) -> Decoder:
+def _create(
+    name: str, width: int, inputs: int, steps: int, options: Mapping[str, Any], seed: int | None, horizon: int
+) -> Decoder:
     if _decodes(name):
         start = {"start": "last"} if "start" in options_of(name) else {}
         chosen = {"hidden": width, "memory_width": width} | start | dict(options)
-        return cast("Decoder", mechanisms.create(name, inputs, **chosen))
-    pooling = create("EncoderDecoder", name, width, steps=steps, options=options, fits=_fits)
+        built = mechanisms.create(name, inputs, **chosen)
+        if seed is not None:
+            built = placebo_of(built, steps=steps, queries=horizon, seed=seed)
+        return cast("Decoder", built)
+    pooling = create("EncoderDecoder", name, width, steps=steps, options=options, fits=_fits, seed=seed)
     if options.get("output", "context") != "context" or options.get("query_width") not in (None, width):
         raise OptionError(
             f"The decoder EncoderDecoder asks with its own state, {width} wide, and reads the context beside it, got "
@@ -151,4 +165,4 @@ def _decodes(name: str) -> bool:
 
 def _fits(name: str) -> bool:
     # "location_sensitive" must know the weights of the last query, and here each query comes alone.
-    return _decodes(name) or (takes_queries(name) and name != "location_sensitive")
+    return _decodes(name) or name in _UNASKED or (takes_queries(name) and name != "location_sensitive")
