@@ -24,7 +24,7 @@ OUTSIDE = {
     "explanation": {"torch", "numpy"},
     "intervals": {"numpy"},
     "scout": {"torch"},
-    "bundle": {"torch", "numpy", "pydantic", "safetensors"},
+    "bundle": {"torch", "numpy", "pandas", "pydantic", "safetensors"},
     "forecasting": {"torch", "numpy", "pandas"},
     "estimators": {"numpy", "pandas", "sklearn"},
 }
@@ -40,6 +40,7 @@ INSIDE = {
     "train": {"data", "metrics", "errors", "files"},
     "explanation": {"attention", "data", "errors"},
     "trial": {
+        "attention",
         "models",
         "data",
         "train",

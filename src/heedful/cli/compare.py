@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from heedful.cli import options as ask
-from heedful.cli.common import DONE, STOPPED, app, bar, careful, columns, numbers
+from heedful.cli.common import DONE, STOPPED, app, bar, careful, columns, numbers, words
 
 
 @app.command()
@@ -30,6 +30,13 @@ def compare(
     mask: ask.Mask = False,
     missing: ask.Missing = None,
     models: Annotated[str, typer.Option(help="Names separated by commas; see 'heedful list models'.")] = "default",
+    attention: Annotated[
+        str | None,
+        typer.Option(help="Attentions to try against none, a placebo and a model as large; or 'all'. NAME@PLACE too."),
+    ] = None,
+    backbone: Annotated[str, typer.Option(help="Presets that the attentions are put into.")] = "cnn-lstm",
+    margin: Annotated[float, typer.Option(help="Effects within this share of the squared error count as none.")] = 0.05,
+    rates: Annotated[str | None, typer.Option(help="Learning rates; validation chooses one for each network.")] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
     epochs: ask.Epochs = None,
     jobs: Annotated[int | None, typer.Option(help="Parallel processes; one per processor if left out.")] = None,
@@ -55,6 +62,10 @@ def compare(
             gap=gap,
             season=season,
             models=models,
+            attention=words(attention),
+            backbone=words(backbone) or (),
+            margin=margin,
+            rates=None if rates is None else numbers("--rates", rates),
             seeds=seeds,
             epochs=epochs,
             jobs=jobs,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,7 +12,9 @@ from heedful.cli.common import console
 
 if TYPE_CHECKING:
     from heedful.data.split import Span
+    from heedful.trial.effects import Answer
     from heedful.trial.result import Comparison
+    from heedful.trial.statistics import Contrast
 
 
 def spans(parts: Iterable[Span]) -> None:
@@ -71,6 +73,7 @@ def comparison(result: Comparison, quiet: bool) -> None:
         for name, row in result.summary.iterrows()
     ]
     table(None if quiet else "\nTest part, mean over seeds, best RMSE first", headings, rows)
+    answers(result.answers)
     if not quiet:
         for finding in result.findings:
             typer.echo(f"{'! ' if finding.severity == 'warning' else '  '}{finding}")
@@ -78,6 +81,31 @@ def comparison(result: Comparison, quiet: bool) -> None:
         typer.echo("Stopped early: the table holds what was finished. The same command continues it.")
     if result.folder is not None:
         typer.echo(f"Report: {result.folder / 'report.html'}")
+
+
+def answers(found: Sequence[Answer]) -> None:
+    """Prints what a trial says of each attention: change of the squared error in percent, with its interval."""
+    if not found:
+        return
+    lines = [
+        (
+            answer.question.arm,
+            answer.outcome,
+            interval(answer.against_none),
+            interval(answer.against_placebo) if answer.against_placebo else "none can be built",
+            interval(answer.against_wide),
+            f"{answer.verdict.p_helps:.3f}" if answer.verdict else "-",
+        )
+        for answer in sorted(found, key=lambda one: one.against_none.effect)
+    ]
+    first = found[0].against_none
+    title = f"\nDoes attention help? Squared error in %, 95 % interval, {first.seeds} seeds x {first.blocks} blocks"
+    table(title, ("attention", "answer", "against none", "placebo", "wide", "p (Holm)"), lines)
+
+
+def interval(one: Contrast) -> str:
+    """Writes an effect and its interval in percent."""
+    return f"{100 * one.effect:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]"
 
 
 def scores(rows: Iterable[tuple[str, str, str, float]], title: str | None) -> None:

@@ -15,7 +15,8 @@ from plotly.offline import get_plotlyjs
 
 from heedful.errors import DataError
 from heedful.files import write_whole
-from heedful.report import figures, view, words
+from heedful.report import answers, figures, view, words
+from heedful.trial.effects import ASSUMED, NOT_CONCLUDED
 
 if TYPE_CHECKING:
     from heedful.trial.result import Comparison
@@ -45,7 +46,7 @@ def render(comparison: Comparison) -> str:
     if not comparison.trials:
         raise DataError("The report needs at least one finished trial, got none. Let the comparison run longer.")
     page = view.page_data(comparison)
-    plots = _plots(page)
+    plots = _plots(page) | (_answered(comparison, page) if comparison.answers else {})
     columns = words.columns(comparison)
     command, run = words.repeat(comparison.run)
     cells = {column.key: words.cells(comparison.summary, column) for column in columns}
@@ -55,7 +56,7 @@ def render(comparison: Comparison) -> str:
         parts=words.parts(comparison, page.clock),
         facts=words.facts(comparison, page.clock),
         verdict=words.verdict(comparison),
-        general=[f for f in comparison.findings if not f.models],
+        general=[f for f in comparison.findings[1 if comparison.answers else 0 :] if not f.models],
         told=[f for f in comparison.findings if f.models],
         signed=words.signed,
         notes=dict.fromkeys((*comparison.series.notes, *comparison.notes)),
@@ -65,6 +66,9 @@ def render(comparison: Comparison) -> str:
         seeds=max(len(line.trials) for line in page.lines),
         reference=words.is_reference,
         plots=plots,
+        answers=answers.rows(comparison.answers),
+        assumed=ASSUMED,
+        not_concluded=NOT_CONCLUDED,
         learned=[line for line in page.lines if any(t.history for t in line.trials)],
         epochs=figures.EPOCHS,
         long_training=any(len(t.history) > figures.EPOCHS for t in comparison.trials),
@@ -97,6 +101,12 @@ def _plots(page: view.PageData) -> dict[str, Plot]:
         mean = figures.profile(one, colours[one.model])
         plots.append(Plot(id=f"profile-{i}", figure=mean, alt=f"Mean attention weights of {one.model}"))
     return {plot.id: plot for plot in plots}
+
+
+def _answered(comparison: Comparison, page: view.PageData) -> dict[str, Plot]:
+    forest = Plot(id="forest", figure=answers.forest(comparison), alt="Effect of every attention against its controls")
+    cost = Plot(id="cost", figure=answers.cost(comparison, page), alt="Error of every network against training time")
+    return {plot.id: plot for plot in (forest, cost)}
 
 
 def _json(plots: dict[str, Plot]) -> Markup:

@@ -149,14 +149,15 @@ def number(value: float, digits: int, *, tiny: bool = True) -> str:
 
 
 def verdict(comparison: Comparison) -> str:
-    """Says which model did best; findings about the whole table follow it on the page."""
+    """Says what a trial found and which model did best; findings about the whole table follow it on the page."""
     table = comparison.summary
     best = table.index[0]
+    first = f"{comparison.findings[0]} " if comparison.answers else ""
     digits = decimals(table["rmse"].to_numpy(dtype=np.float64), _SHOWN["rmse"])
     score = number(float(table.loc[best, "rmse"]), digits)
     spread = float(table.loc[best, "rmse_std"])
     score += f" ± {number(spread, digits, tiny=False)}" if np.isfinite(spread) else ""
-    told = f"Best here: {best}, RMSE {score}."
+    told = f"{first}Best here: {best}, RMSE {score}."
     if comparison.findings:
         return told
     learned = table[table["kind"] != "baseline"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,7 +29,10 @@ _RECORDED = 256
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Arena:
-    """What every job of a comparison shares: the same windows and, if one is given, the same recipe."""
+    """What every job of a comparison shares: the same windows and, if one is given, the same recipe.
+
+    `rates` are learning rates of which validation chooses one for each network; none leaves that of its recipe.
+    """
 
     train: Windows
     validation: Windows
@@ -37,6 +40,13 @@ class Arena:
     season: int | None
     recipe: Recipe | None = None
     epochs: int | None = None
+    rates: tuple[float, ...] = ()
+
+    def recipes_for(self, model: str) -> list[Recipe]:
+        """Gives a model's recipe with each of the learning rates that are tried."""
+        own = self.recipe_for(model)
+        published = get(model).recipe == "article"
+        return [own] if published or not self.rates else [replace(own, learning_rate=rate) for rate in self.rates]
 
     def recipe_for(self, model: str) -> Recipe:
         """Gives the recipe that was asked for, else the model's own, with the number of epochs that was asked for."""
@@ -90,7 +100,7 @@ def build(model: str, shape: Shape, seed: int) -> nn.Module:
     """Builds a model whose initial weights depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return get(model).build(shape)
+        return get(model).build(shape, seed)
 
 
 def run_job(
@@ -105,22 +115,10 @@ def run_job(
     with _one_thread():
         spec = get(job.model)
         scaler = Scaler.fit(arena.train.span, spec.scaling)
-        models = [build(job.model, arena.shape, seed) for seed in job.seeds]
-        for model in models:
-            with suppress(DataError):  # too many gaps for a closed form: the map beside the network starts at zero
-                start_line(model, arena.train, arena.validation, scaler)
-        fits = fit(
-            models,
-            arena.train,
-            arena.validation,
-            scaler=scaler,
-            recipe=arena.recipe_for(job.model),
-            seeds=job.seeds,
-            deadline=deadline,
-            tick=tick,
-        )
+        tries = [_fits(job, arena, recipe, scaler, deadline, tick) for recipe in arena.recipes_for(job.model)]
         trained = []
-        for model, one in zip(models, fits, strict=True):
+        for i in range(len(job.seeds)):
+            model, one, rate = min((fitted[i] for fitted in tries), key=lambda found: _judged(found[1]))
             model.load_state_dict(one.state)
             trial = Trial(
                 model=job.model,
@@ -132,12 +130,45 @@ def run_job(
                 ),
                 best_epoch=one.best_epoch,
                 parameters=sum(p.numel() for p in model.parameters()),
-                seconds=one.seconds,
+                seconds=sum(fitted[i][1].seconds for fitted in tries),
                 maps=recorded(model, arena.test, scaler),
                 notes=_notes(job.model, arena, scaler, one),
+                learning_rate=rate,
             )
             trained.append(Trained(trial=trial, state=one.state, scaler=scaler))
         return trained
+
+
+def _fits(
+    job: Job,
+    arena: Arena,
+    recipe: Recipe,
+    scaler: Scaler,
+    deadline: float | None,
+    tick: Callable[[int], None] | None,
+) -> list[tuple[nn.Module, Fit, float]]:
+    """Trains all seeds of a job by one recipe: the networks, what came of them, and the learning rate."""
+    models = [build(job.model, arena.shape, seed) for seed in job.seeds]
+    for model in models:
+        with suppress(DataError):  # too many gaps for a closed form: the map beside the network starts at zero
+            start_line(model, arena.train, arena.validation, scaler)
+    fits = fit(
+        models,
+        arena.train,
+        arena.validation,
+        scaler=scaler,
+        recipe=recipe,
+        seeds=job.seeds,
+        deadline=deadline,
+        tick=tick,
+    )
+    return [(model, one, recipe.learning_rate) for model, one in zip(models, fits, strict=True)]
+
+
+def _judged(one: Fit) -> float:
+    """Gives the best validation loss; the worst there is for a training that diverged."""
+    loss = one.validation_loss[one.best_epoch - 1]
+    return loss if loss == loss else float("inf")
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from heedful.data.series import Series
 from heedful.data.split import Split
 from heedful.data.windows import Windows
 from heedful.trial import tables
+from heedful.trial.effects import MARGIN, Answer, answers
+from heedful.trial.family import Question
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,8 @@ class RecordedMap:
 class Trial:
     """One model, trained once (or a baseline, whose seed is None), and its forecasts.
 
+    `learning_rate` is the one that validation chose, 0 for a baseline.
+
     Shape: validation and test are forecasts (windows, horizon).
     Unit:  the target's own.
     """
@@ -56,6 +60,7 @@ class Trial:
     seconds: float = 0.0
     maps: tuple[RecordedMap, ...] = ()
     notes: tuple[str, ...] = ()
+    learning_rate: float = 0.0
 
     def __repr__(self) -> str:
         seed = "baseline" if self.seed is None else f"seed {self.seed}"
@@ -93,7 +98,8 @@ class Comparison:
     """Everything that one comparison measured, and the tables read off it.
 
     `scores` is tidy (model, seed, split, step, metric, value), `summary` has one row per model with mean and spread
-    over seeds on the test part, `forecasts` has real time stamps and original units, `findings` are sentences.
+    over seeds on the test part, `forecasts` has real time stamps and original units, `findings` are sentences,
+    `answers` say of every attention that was asked about whether it helps.
     """
 
     series: Series
@@ -103,6 +109,8 @@ class Comparison:
     season: int | None
     trials: tuple[Trial, ...]
     models: Mapping[str, ModelNote]
+    asked: tuple[Question, ...] = ()
+    margin: float = MARGIN
     notes: tuple[str, ...] = ()
     finished: bool = True
     run: Mapping[str, Any] = field(default_factory=dict)
@@ -139,6 +147,11 @@ class Comparison:
     def forecasts(self) -> pd.DataFrame:
         """One row per test window, step, model and seed."""
         return tables.forecasts(self)
+
+    @cached_property
+    def answers(self) -> tuple[Answer, ...]:
+        """Whether each attention helps, judged as one family."""
+        return answers(self.asked, self.trials, self.test, self.validation, season=self.season, margin=self.margin)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:

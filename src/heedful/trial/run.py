@@ -37,12 +37,15 @@ from heedful.forecasting.inputs import (
 from heedful.forecasting.training import versions
 from heedful.models import DEFAULT, get
 from heedful.train import Recipe
+from heedful.trial.effects import MARGIN
 from heedful.trial.engines import cores, run_jobs
+from heedful.trial.family import Question, questions
 from heedful.trial.jobs import Arena, Job, Trained, plan_jobs
 from heedful.trial.result import Comparison, ModelNote, Trial
 from heedful.trial.store import DECISIVE, Store, open_store
 
 KEEP = ("all", "best", "none")
+RATES = (1e-3, 3e-3)
 _PARQUET_ROWS = 500_000
 Report = Callable[[Progress], None]
 
@@ -66,6 +69,10 @@ def compare(
     mask: bool = False,
     missing: Sequence[float] | None = None,
     models: str | Sequence[str] = "default",
+    attention: Words | None = None,
+    backbone: Words = "cnn-lstm",
+    margin: float = MARGIN,
+    rates: Sequence[float] | None = None,
     seeds: int | Sequence[int] = 3,
     recipe: Recipe | None = None,
     epochs: int | None = None,
@@ -97,7 +104,13 @@ def compare(
         mask: adds inputs that say which values are missing, and for how long.
         missing: numbers that stand for missing values, such as -999; found on the train rows by itself if not given,
             and not looked for if empty.
-        models: "default", or names of `heedful.models.names()`.
+        models: "default", or names of `heedful.models.names()`; with `attention`, models beside those of the trial.
+        attention: mechanisms to try, or "all", each against no attention, a placebo and a model as large; a place
+            may follow, as in "additive@decoder". The answer is `Comparison.answers`.
+        backbone: presets that they are put into.
+        margin: effects within plus and minus this share of the squared error count as none.
+        rates: learning rates of which validation chooses one for each network; 1e-3 and 3e-3 in a trial of attention,
+            else that of each recipe alone.
         seeds: how many, or which.
         recipe: how all networks are trained; by default each by its own recipe.
         epochs: at most so many passes over the train windows; the rest of each recipe stays.
@@ -134,7 +147,8 @@ def compare(
     made = columns.build(table, decide_on=split[0])
     parts = cut(made, split, gap=gap)
     season = season_of(made, parts.train, season)
-    names, numbers = _models(models), seeds_of("compare", seeds)
+    asked = questions(attention, backbone) if attention is not None else ()
+    names, numbers = _models(models, asked), seeds_of("compare", seeds)
     if keep not in KEEP:
         raise OptionError(f"keep knows {', '.join(KEEP)}, got '{keep}'.")
     if max_minutes is not None and not max_minutes > 0:
@@ -147,16 +161,27 @@ def compare(
         season=season,
         recipe=recipe,
         epochs=epochs,
+        rates=tuple(rates) if rates is not None else RATES if asked else (),
     )
     check_targets(arena.train, arena.validation, arena.test)
     run = _describe(parts, arena, columns, names, numbers, tuple(split), keep, table.source)
+    run["options"] |= {"attention": [q.arm for q in asked], "margin": margin} if asked else {}
     store = None
     if out is not None:
         name = f"{made.name}-{made.target}-{_key(run)[:8]}"
         folder = Path("heedful-runs") / re.sub(r"[^\w.-]+", "_", name) if out == "auto" else Path(out)
         store = open_store(folder, run, _key(run), overwrite=overwrite)
     work = _Work(
-        arena=arena, split=parts, columns=columns, names=names, seeds=numbers, run=run, store=store, progress=progress
+        arena=arena,
+        split=parts,
+        columns=columns,
+        asked=asked,
+        margin=margin,
+        names=names,
+        seeds=numbers,
+        run=run,
+        store=store,
+        progress=progress,
     )
     return work.go(
         processes=jobs or cores(),
@@ -168,12 +193,14 @@ def compare(
 # --- what the caller meant ---------------------------------------------------------------------------------------
 
 
-def _models(models: str | Sequence[str]) -> tuple[str, ...]:
+def _models(models: str | Sequence[str], asked: Sequence[Question]) -> tuple[str, ...]:
+    if asked and models == "default":
+        models = ()
     chosen = [m.strip() for m in models.split(",") if m.strip()] if isinstance(models, str) else list(models)
     names: list[str] = []
     for name in chosen:
         names += list(DEFAULT) if name == "default" else [] if name in baselines.SUMMARIES else [get(name).name]
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys((*names, *(arm for question in asked for arm in question.arms))))
 
 
 def _describe(
@@ -208,6 +235,7 @@ def _describe(
             "models": list(names),
             "seeds": list(seeds),
             "recipes": _recipes(arena, names),
+            "learning_rates": list(arena.rates),
             "keep": keep,
             "split": list(sizes),
             **{name: value for name, value in asdict(columns).items() if name != "targets"},
@@ -242,6 +270,8 @@ class _Work:
     arena: Arena
     split: Split
     columns: Columns
+    asked: tuple[Question, ...]
+    margin: float
     names: tuple[str, ...]
     seeds: tuple[int, ...]
     run: dict[str, Any]
@@ -308,6 +338,8 @@ class _Work:
             season=self.arena.season,
             trials=tuple(self.trials[m, s] for m in order for s in seeds if (m, s) in self.trials),
             models={m: _about(m) for m in order},
+            asked=self.asked,
+            margin=self.margin,
             notes=self.split.train.series.notes,
             finished=finished,
             run=self.run,
@@ -327,7 +359,7 @@ def _bundle(one: Trained, arena: Arena, columns: Columns, run: Mapping[str, Any]
         raise OptionError(f"{one.trial.model} has no weights to bundle.")
     return Bundle(
         model=one.trial.model,
-        plan=get(one.trial.model).plan(arena.shape),
+        plan=get(one.trial.model).plan(arena.shape, one.trial.seed),
         shape=arena.shape,
         state=one.state,
         scaler=one.scaler,

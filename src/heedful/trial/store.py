@@ -41,6 +41,7 @@ class Store:
             "best_epoch": trial.best_epoch,
             "parameters": trial.parameters,
             "seconds": trial.seconds,
+            "learning_rate": trial.learning_rate,
             "notes": list(trial.notes),
             "maps": [{"name": m.name, "axes": list(m.axes), "first": m.first} for m in trial.maps],
         }
@@ -71,6 +72,7 @@ class Store:
             best_epoch=facts["best_epoch"],
             parameters=facts["parameters"],
             seconds=facts["seconds"],
+            learning_rate=facts["learning_rate"],
             notes=tuple(facts["notes"]),
             maps=tuple(
                 RecordedMap(name=m["name"], axes=tuple(m["axes"]), first=m["first"], weights=arrays[f"map{i}"])

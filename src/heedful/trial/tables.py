@@ -9,6 +9,7 @@ import pandas as pd
 
 from heedful import baselines, metrics
 from heedful.forecasting.scores import naive_errors
+from heedful.trial.effects import headline
 
 if TYPE_CHECKING:
     from heedful.data.windows import Windows
@@ -126,7 +127,7 @@ def findings(comparison: Comparison) -> tuple[Finding, ...]:
     others = [str(name) for name in table.index if name != baselines.PERSISTENCE]
     learned = [name for name in others if table.loc[name, "kind"] != "baseline"]
     skills = {str(name): float(value) for name, value in table["skill"].items()}
-    found = [*_scored(comparison)]
+    found = [*_answered(comparison), *_scored(comparison)]
     if learned:
         found.append(_who_beats_persistence(table, learned, skills))
         if table.loc[table.index[0], "kind"] == "baseline":
@@ -137,6 +138,20 @@ def findings(comparison: Comparison) -> tuple[Finding, ...]:
     if worse:
         found.append(Finding(text="No better than repeating the last value:", severity="warning", models=worse))
     return (*found, *_lagged(comparison, learned), *_grouped_notes(comparison, learned))
+
+
+def _answered(comparison: Comparison) -> list[Finding]:
+    """What the trial of attention says, and how much was tried for it."""
+    from heedful.trial.result import Finding
+
+    if not comparison.answers:
+        return []
+    helps = any(answer.outcome == "helps" for answer in comparison.answers)
+    rates = len(comparison.run.get("options", {}).get("learning_rates", ())) or 1
+    arms = {arm for answer in comparison.answers for arm in answer.question.arms}
+    tried = f"{len(arms) * rates} settings were tried ({len(arms)} arms, {rates} learning rates each), on validation."
+    text = f"{headline(comparison.answers)} {tried}"
+    return [Finding(text=text, severity="good" if helps else "plain")]
 
 
 def _scored(comparison: Comparison) -> list[Finding]:

@@ -1,0 +1,172 @@
+"""The answer of a controlled trial: the losses of every arm, contrasted with those of its controls, and a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from heedful.data.split import ticks_of
+from heedful.data.windows import Windows
+from heedful.errors import DataError
+from heedful.trial.family import Question
+from heedful.trial.statistics import Contrast, Verdict, contrast, verdicts
+
+if TYPE_CHECKING:
+    from heedful.trial.result import Trial
+
+MARGIN = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the trial says of one attention.
+
+    `controls` has the contrast of the attention with every control by name, negative: the attention is better. `none`
+    names the control without attention that was hardest to beat. `verdict` is None where the attention has no
+    placebo: then nothing can be said of what its looking is worth, with the `reason`.
+    """
+
+    question: Question
+    controls: Mapping[str, Contrast]
+    none: str
+    verdict: Verdict | None
+    reason: str = ""
+
+    @property
+    def against_none(self) -> Contrast:
+        """The contrast with the hardest control without attention."""
+        return self.controls[self.none]
+
+    @property
+    def against_placebo(self) -> Contrast | None:
+        """The contrast with the placebo; None without one."""
+        return self.controls[self.question.placebo] if self.question.placebo else None
+
+    @property
+    def against_wide(self) -> Contrast:
+        """The contrast with the backbone as large as with the attention."""
+        return self.controls[self.question.wide]
+
+    @property
+    def outcome(self) -> str:
+        """One of the outcomes of a verdict, or "no placebo"."""
+        return self.verdict.outcome if self.verdict else "no placebo"
+
+
+def answers(
+    asked: Sequence[Question],
+    trials: Sequence[Trial],
+    test: Windows,
+    validation: Windows,
+    *,
+    season: int | None,
+    margin: float = MARGIN,
+) -> tuple[Answer, ...]:
+    """Answers all questions whose arms are finished, as one family.
+
+    The loss of a forecast is its squared error, averaged over the horizon and, of many series, over those that share
+    the origin; seeds that all arms of a question have are used.
+    """
+    done: dict[str, dict[int, Trial]] = {}
+    for trial in trials:
+        if trial.seed is not None:
+            done.setdefault(trial.model, {})[trial.seed] = trial
+    ready = [question for question in asked if all(arm in done for arm in question.arms)]
+    found = {question: _contrasts(question, done, test, season) for question in ready}
+    nones = {q: _hardest(q, found[q]) for q in ready}
+    pairs = {q.arm: (found[q][nones[q]], found[q][q.placebo]) for q in ready if q.placebo}
+    seen = {q.arm: _validated(q.arm, nones[q], done, validation) for q in ready}
+    judged = verdicts(pairs, margin=margin, validation=seen) if pairs else {}
+    return tuple(
+        Answer(question=q, controls=found[q], none=nones[q], verdict=judged.get(q.arm), reason=q.reason) for q in ready
+    )
+
+
+def losses(trials: Mapping[int, Trial], windows: Windows, seeds: Sequence[int], part: str = "test") -> np.ndarray:
+    """Gives the squared error of every seed at every origin, in order of time, averaged over the horizon.
+
+    Origins of several series that share a stamp are averaged; NaN where no step of the horizon has a truth.
+
+    Shape: (S, N).
+    """
+    truth = windows.targets(np.arange(len(windows))).astype(np.float64)
+    squared = np.stack([(getattr(trials[seed], part) - truth) ** 2 for seed in seeds])
+    known = np.isfinite(squared)
+    sums, counts = np.where(known, squared, 0.0).sum(-1), known.sum(-1)
+    series = windows.span.series
+    _, order = np.unique(ticks_of(series.times)[windows.origins], return_inverse=True)
+    total = np.stack([np.bincount(order, weights=one) for one in sums])
+    steps = np.bincount(order, weights=counts[0].astype(float))
+    return np.divide(total, steps, out=np.full_like(total, np.nan), where=steps > 0)
+
+
+def _contrasts(
+    question: Question, done: Mapping[str, Mapping[int, Trial]], test: Windows, season: int | None
+) -> dict[str, Contrast]:
+    seeds = _common(question.arms, done)
+    arms = {arm: losses(done[arm], test, seeds) for arm in question.arms}
+    own = arms.pop(question.arm)
+    return {name: contrast(own, other, horizon=test.horizon, season=season) for name, other in arms.items()}
+
+
+def _hardest(question: Question, found: Mapping[str, Contrast]) -> str:
+    """Names the control without attention that the attention is least sure to beat."""
+    return max(question.none, key=lambda name: found[name].p_better)
+
+
+def _common(arms: Sequence[str], done: Mapping[str, Mapping[int, Trial]]) -> list[int]:
+    shared = set.intersection(*(set(done[arm]) for arm in arms))
+    if not shared:
+        raise DataError(f"A contrast needs a seed that {', '.join(arms)} have in common, got none. Finish the trial.")
+    return sorted(shared)
+
+
+def _validated(arm: str, none: str, done: Mapping[str, Mapping[int, Trial]], validation: Windows) -> float:
+    """Gives the effect against none on the validation part."""
+    seeds = _common((arm, none), done)
+    own, other = (float(np.nanmean(losses(done[name], validation, seeds, "validation"))) for name in (arm, none))
+    return (own - other) / other
+
+
+# --- in words ----------------------------------------------------------------------------------------------------
+
+ASSUMED = (
+    (
+        "Stem, recurrence, training budget, seeds and order of the data are the same in every arm, which starts from "
+        "the same weights; only the attention is exchanged. Validation chose each learning rate from the same few."
+    ),
+    "Seeds and blocks of time are crossed: neither overlapping windows nor seed-origin pairs count as independent.",
+    "The p values of all attentions of the family are corrected together (Holm).",
+)
+NOT_CONCLUDED = (
+    "The answer is about this series, these training rows and this test span; another market or year may differ.",
+    "Attention that helps here helps on this backbone with this budget; a larger one may need it less, or more.",
+    "That nothing was found is no proof that nothing is there: see the smallest effect that would have been found.",
+)
+
+
+def headline(found: Sequence[Answer]) -> str:
+    """Says in one sentence what came of a trial, and in a second one what of the rest.
+
+    Gives an empty text for no answers.
+    """
+    if not found:
+        return ""
+    by: dict[str, list[Answer]] = {}
+    for answer in found:
+        by.setdefault(answer.outcome, []).append(answer)
+    helping, hurting = by.pop("helps", []), by.pop("hurts", [])
+    if helping:
+        told = "; ".join(f"{a.question.arm} {a.against_none} against none" for a in helping)
+        first = f"On this series attention helps: {told}; it beats its placebo too."
+    else:
+        best = min(found, key=lambda a: a.against_none.effect)
+        nearest = f"nearest {best.question.arm} {best.against_none}"
+        first = f"On this series no attention beat both none and its placebo; {nearest}."
+    rest = [f"{len(group)} {outcome}" for outcome, group in by.items()]
+    rest += [f"hurting: {', '.join(a.question.arm for a in hurting)}"] if hurting else []
+    rest = [f"{len(helping)} helps", *rest] if helping else rest
+    return f"{first} Of {len(found)} tried: {'; '.join(rest)}."
