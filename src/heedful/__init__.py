@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from heedful.forecasting.backtesting import Backtest, backtest
     from heedful.forecasting.fitting import fit
     from heedful.forecasting.predicting import predict
+    from heedful.trial.audit import Audit, audit
     from heedful.trial.result import Comparison
     from heedful.trial.run import compare
 
@@ -26,6 +27,8 @@ except PackageNotFoundError:  # run from a source tree that was never installed
     __version__ = "0+unknown"
 
 _HOMES = {
+    "audit": "heedful.trial.audit",
+    "Audit": "heedful.trial.audit",
     "compare": "heedful.trial.run",
     "Comparison": "heedful.trial.result",
     "fit": "heedful.forecasting.fitting",
@@ -39,12 +42,14 @@ _HOMES = {
 _ROOMS = ("attention", "data", "models")
 
 __all__ = [
+    "Audit",
     "Backtest",
     "Bundle",
     "Comparison",
     "Forecaster",
     "__version__",
     "attention",
+    "audit",
     "backtest",
     "compare",
     "data",

@@ -288,3 +288,48 @@ def test_a_table_of_many_series_is_compared_as_one(shops, tmp_path):
 def test_several_targets_are_refused():
     with pytest.raises(OptionError, match="one by one"):
         heedful.compare(table(), ["load", "heat"], **SMALL)
+
+
+def test_a_leak_in_the_table_is_the_first_thing_said():
+    frame = table()
+    frame["tomorrow"] = frame["load"].shift(-1)
+    told = heedful.compare(frame, "load", **SMALL | {"models": "cnn-lstm", "seeds": 1, "recipe": Recipe(epochs=1)})
+    assert str(told.findings[0]).startswith("Leak")
+    assert "tomorrow" in str(told.findings[0])
+    clean = heedful.compare(table(), "load", **SMALL | {"models": "persistence"})
+    assert not any("Leak" in str(finding) for finding in clean.findings)
+    assert clean.audit
+    assert all(one.severity == "fine" for one in clean.audit)
+
+
+def test_a_trial_of_attention_answers_and_shows_it(tmp_path):
+    made = heedful.compare(
+        table(), "load", window=6, attention="eca", seeds=2, rates=[1e-3], recipe=SHORT, jobs=1, out=tmp_path / "run"
+    )
+    [answer] = made.answers
+    assert set(made.summary.index) > set(answer.question.arms)
+    assert answer.outcome in ("helps", "hurts", "no difference found", "not decidable with this test set")
+    assert made.trials[-1].learning_rate == 1e-3
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Does attention help?" in page
+    assert "plot-forest" in page
+    again = heedful.compare(
+        table(), "load", window=6, attention="eca", seeds=2, rates=[1e-3], recipe=SHORT, jobs=1, out=tmp_path / "run"
+    )
+    assert again.answers[0].controls == answer.controls
+
+
+def test_validation_chooses_the_learning_rate_of_each_network():
+    made = heedful.compare(table(), "load", window=6, models="cnn-lstm", seeds=1, rates=[1e-6, 1e-2], epochs=5, jobs=1)
+    [trial] = [t for t in made.trials if t.seed is not None]
+    assert trial.learning_rate == 1e-2
+
+
+def test_a_placebo_is_kept_with_what_its_seed_drew(tmp_path):
+    made = heedful.compare(
+        table(), "load", window=6, attention="eca", seeds=2, rates=[1e-3], recipe=SHORT, jobs=1, out=tmp_path / "run"
+    )
+    name = "cnn-lstm+eca+placebo"
+    [folder] = (tmp_path / "run" / "models" / name).iterdir()
+    assert heedful.Bundle.load(folder).plan.map_attention.placebo == int(folder.name)
+    assert made.models[name].summary.endswith("in place of the input.")

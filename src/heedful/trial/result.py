@@ -14,7 +14,7 @@ import pandas as pd
 from heedful.data.series import Series
 from heedful.data.split import Split
 from heedful.data.windows import Windows
-from heedful.trial import tables
+from heedful.trial import audit, tables
 from heedful.trial.effects import MARGIN, Answer, answers
 from heedful.trial.family import Question
 
@@ -99,7 +99,7 @@ class Comparison:
 
     `scores` is tidy (model, seed, split, step, metric, value), `summary` has one row per model with mean and spread
     over seeds on the test part, `forecasts` has real time stamps and original units, `findings` are sentences,
-    `answers` say of every attention that was asked about whether it helps.
+    `answers` say of every attention that was asked about whether it helps, `audit` what was looked for in the data.
     """
 
     series: Series
@@ -109,6 +109,7 @@ class Comparison:
     season: int | None
     trials: tuple[Trial, ...]
     models: Mapping[str, ModelNote]
+    audit: tuple[audit.Finding, ...] = ()
     asked: tuple[Question, ...] = ()
     margin: float = MARGIN
     notes: tuple[str, ...] = ()

@@ -37,6 +37,7 @@ from heedful.forecasting.inputs import (
 from heedful.forecasting.training import versions
 from heedful.models import DEFAULT, get
 from heedful.train import Recipe
+from heedful.trial.audit import Finding, check_table
 from heedful.trial.effects import MARGIN
 from heedful.trial.engines import cores, run_jobs
 from heedful.trial.family import Question, questions
@@ -164,6 +165,7 @@ def compare(
         rates=tuple(rates) if rates is not None else RATES if asked else (),
     )
     check_targets(arena.train, arena.validation, arena.test)
+    audited = check_table(made, parts, window=window, horizon=horizon)
     run = _describe(parts, arena, columns, names, numbers, tuple(split), keep, table.source)
     run["options"] |= {"attention": [q.arm for q in asked], "margin": margin} if asked else {}
     store = None
@@ -175,6 +177,7 @@ def compare(
         arena=arena,
         split=parts,
         columns=columns,
+        audited=audited,
         asked=asked,
         margin=margin,
         names=names,
@@ -270,6 +273,7 @@ class _Work:
     arena: Arena
     split: Split
     columns: Columns
+    audited: tuple[Finding, ...]
     asked: tuple[Question, ...]
     margin: float
     names: tuple[str, ...]
@@ -330,6 +334,7 @@ class _Work:
     def _comparison(self, *, finished: bool) -> Comparison:
         order = [*baselines.names(self.arena.season), *self.names]
         seeds = (None, *self.seeds)
+        warned = (f"{one.text} {one.advice}".rstrip() for one in self.audited if one.severity == "warning")
         return Comparison(
             series=self.split.train.series,
             split=self.split,
@@ -338,9 +343,10 @@ class _Work:
             season=self.arena.season,
             trials=tuple(self.trials[m, s] for m in order for s in seeds if (m, s) in self.trials),
             models={m: _about(m) for m in order},
+            audit=self.audited,
             asked=self.asked,
             margin=self.margin,
-            notes=self.split.train.series.notes,
+            notes=(*self.split.train.series.notes, *warned),
             finished=finished,
             run=self.run,
             folder=self.store.folder if self.store else None,

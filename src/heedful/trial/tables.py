@@ -127,7 +127,7 @@ def findings(comparison: Comparison) -> tuple[Finding, ...]:
     others = [str(name) for name in table.index if name != baselines.PERSISTENCE]
     learned = [name for name in others if table.loc[name, "kind"] != "baseline"]
     skills = {str(name): float(value) for name, value in table["skill"].items()}
-    found = [*_answered(comparison), *_scored(comparison)]
+    found = [*_answered(comparison), *_audited(comparison), *_scored(comparison)]
     if learned:
         found.append(_who_beats_persistence(table, learned, skills))
         if table.loc[table.index[0], "kind"] == "baseline":
@@ -152,6 +152,18 @@ def _answered(comparison: Comparison) -> list[Finding]:
     tried = f"{len(arms) * rates} settings were tried ({len(arms)} arms, {rates} learning rates each), on validation."
     text = f"{headline(comparison.answers)} {tried}"
     return [Finding(text=text, severity="good" if helps else "plain")]
+
+
+def _audited(comparison: Comparison) -> list[Finding]:
+    """The leaks that the audit of the data found; its warnings stand among the notes."""
+    from heedful.trial.result import Finding
+
+    said = [
+        f"Leak, the scores are worth nothing: {one.text} {one.advice}"
+        for one in comparison.audit
+        if one.severity == "leak"
+    ]
+    return [Finding(text=text.rstrip(), severity="warning") for text in said]
 
 
 def _scored(comparison: Comparison) -> list[Finding]:

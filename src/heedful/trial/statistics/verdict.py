@@ -16,7 +16,7 @@ HELPS, HURTS, NO_DIFFERENCE, UNDECIDABLE = OUTCOMES = (
     "no difference found",
     "not decidable with this test set",
 )
-BLOCKS_NEEDED, SEEDS_NEEDED = 6, 2
+BLOCKS_NEEDED, SEEDS_NEEDED = 6, 3
 ALPHA = 0.05
 
 
@@ -27,7 +27,7 @@ class Verdict:
     Args:
         outcome: one of `OUTCOMES`.
         reasons: plain sentences, the deciding one first.
-        causes: a word for each reason: better, worse, same, same as placebo, few blocks, one seed, drift, wide,
+        causes: a word for each reason: better, worse, same, same as placebo, few blocks, few seeds, drift, wide,
             validation, small, claim.
         p_helps: p value of "helps", adjusted for the family of attentions.
         p_hurts: p value of "hurts", adjusted likewise.
@@ -92,7 +92,7 @@ def verdict(
 
     It *helps* if it beats none and placebo, and *hurts* if it is worse than none: adjusted p at most 5 %, and no
     interval that reaches zero. There is *no difference* if the interval against none, or the one against the placebo,
-    lies within the margin. Everything else, and every test set of fewer than 6 blocks or 2 seeds, is *not decidable*.
+    lies within the margin. Everything else, and every test set of fewer than 6 blocks or 3 seeds, is *not decidable*.
     Where block means drift, no difference is never stated; a difference is, if it stands against the wider interval
     that a drift brings.
 
@@ -203,7 +203,11 @@ def _obstacles(none: Contrast, placebo: Contrast) -> list[Ground]:
         )
         found.append(("few blocks", sentence))
     if seeds < SEEDS_NEEDED:
-        found.append(("one seed", "One seed does not show how much training varies by chance. Train at least two."))
+        sentence = (
+            f"With {seeds} of the {SEEDS_NEEDED} seeds needed, how much training varies by chance is not known. "
+            "Train more of them."
+        )
+        found.append(("few seeds", sentence))
     return found
 
 
