@@ -79,3 +79,12 @@ def shops() -> pd.DataFrame:
             )
         )
     return pd.concat(parts).sample(frac=1, random_state=0).reset_index(drop=True)
+
+
+@pytest.fixture(scope="session")
+def wave_frame() -> pd.DataFrame:
+    """A noisy daily wave in 240 hourly rows of a table."""
+    t = np.arange(240)
+    noise = np.random.default_rng(0).normal(size=240)
+    when = pd.date_range("2024-01-01", periods=240, freq="h")
+    return pd.DataFrame({"when": when, "load": 50 + 10 * np.sin(t / 24 * 2 * np.pi) + noise})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
@@ -32,6 +32,8 @@ class Arena:
     """What every job of a comparison shares: the same windows and, if one is given, the same recipe.
 
     `rates` are learning rates of which validation chooses one for each network; none leaves that of its recipe.
+    `origins` are the arenas of rolling origins, oldest first: every job is done in each of them, and the windows here
+    are all of theirs. Without any, the job is done here.
     """
 
     train: Windows
@@ -41,6 +43,7 @@ class Arena:
     recipe: Recipe | None = None
     epochs: int | None = None
     rates: tuple[float, ...] = ()
+    origins: tuple[Arena, ...] = ()
 
     def recipes_for(self, model: str) -> list[Recipe]:
         """Gives a model's recipe with each of the learning rates that are tried."""
@@ -110,6 +113,9 @@ def run_job(
 
     Raises: TimeUp when the deadline (time.monotonic()) passes.
     """
+    if arena.origins:
+        done = [run_job(job, one, deadline, tick) for one in arena.origins]
+        return [_rolled(same) for same in zip(*done, strict=True)]
     if not job.seeds:
         return [_baseline(job.model, arena)]
     with _one_thread():
@@ -137,6 +143,21 @@ def run_job(
             )
             trained.append(Trained(trial=trial, state=one.state, scaler=scaler))
         return trained
+
+
+def _rolled(parts: Sequence[Trained]) -> Trained:
+    """Joins what one network was and forecast at several origins; weights and maps are those of the newest."""
+    *older, newest = (part.trial for part in parts)
+    before = sum(len(trial.test) for trial in older)
+    trial = replace(
+        newest,
+        validation=np.concatenate([part.trial.validation for part in parts]),
+        test=np.concatenate([part.trial.test for part in parts]),
+        seconds=sum(part.trial.seconds for part in parts),
+        maps=tuple(replace(one, first=one.first + before) for one in newest.maps),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.trial.notes)),
+    )
+    return replace(parts[-1], trial=trial)
 
 
 def _fits(

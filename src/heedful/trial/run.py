@@ -42,6 +42,7 @@ from heedful.trial.effects import MARGIN
 from heedful.trial.engines import cores, run_jobs
 from heedful.trial.family import Question, questions
 from heedful.trial.jobs import Arena, Job, Trained, plan_jobs
+from heedful.trial.origins import rolling
 from heedful.trial.result import Comparison, ModelNote, Trial
 from heedful.trial.store import DECISIVE, Store, open_store
 
@@ -74,6 +75,7 @@ def compare(
     backbone: Words = "cnn-lstm",
     margin: float = MARGIN,
     rates: Sequence[float] | None = None,
+    origins: int = 1,
     seeds: int | Sequence[int] = 3,
     recipe: Recipe | None = None,
     epochs: int | None = None,
@@ -112,6 +114,8 @@ def compare(
         margin: effects within plus and minus this share of the squared error count as none.
         rates: learning rates of which validation chooses one for each network; 1e-3 and 3e-3 in a trial of attention,
             else that of each recipe alone.
+        origins: cuts the test part into so many blocks and trains anew before each, on all rows until then; the
+            forecasts of all blocks are judged together.
         seeds: how many, or which.
         recipe: how all networks are trained; by default each by its own recipe.
         epochs: at most so many passes over the train windows; the rest of each recipe stays.
@@ -128,7 +132,9 @@ def compare(
     started = clock.monotonic()
     if len(split) != 3 or any(isinstance(size, str) for size in split):
         raise OptionError(f"compare needs a split of three positive sizes such as (0.7, 0.1, 0.2), got {split!r}.")
-    check_numbers("compare", window=window, horizon=horizon, gap=gap, season=season, jobs=jobs, epochs=epochs)
+    check_numbers(
+        "compare", window=window, horizon=horizon, gap=gap, season=season, jobs=jobs, epochs=epochs, origins=origins
+    )
     table, targets, time = open_table("compare", data, target, time, date_format)
     if len(targets) > 1:
         raise OptionError(f"compare takes one target, got {', '.join(targets)}. Compare them one by one.")
@@ -164,6 +170,8 @@ def compare(
         epochs=epochs,
         rates=tuple(rates) if rates is not None else RATES if asked else (),
     )
+    if origins > 1:
+        arena = rolling(arena, parts, origins)
     check_targets(arena.train, arena.validation, arena.test)
     audited = check_table(made, parts, window=window, horizon=horizon)
     run = _describe(parts, arena, columns, names, numbers, tuple(split), keep, table.source)
@@ -239,6 +247,7 @@ def _describe(
             "seeds": list(seeds),
             "recipes": _recipes(arena, names),
             "learning_rates": list(arena.rates),
+            "origins": max(1, len(arena.origins)),
             "keep": keep,
             "split": list(sizes),
             **{name: value for name, value in asdict(columns).items() if name != "targets"},
