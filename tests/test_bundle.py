@@ -84,6 +84,35 @@ def test_scores_that_are_no_number_survive(made, tmp_path):
     json.loads((copy / "bundle.json").read_text(), parse_constant=pytest.fail)
 
 
+def test_the_summary_has_one_row_for_each_target_and_model(made):
+    told = made.summary
+    assert told.index.names == ["target", "model"]
+    assert set(told.loc["load"].index) == {model for model, *_ in made.scores}
+    assert told["rmse"].is_monotonic_increasing
+    for model, target, metric, value in made.scores:
+        assert told.loc[(target, model), metric] == value
+    assert replace(made, scores=()).summary.empty
+
+
+@pytest.mark.parametrize("asked", ["", "models", "models/a", "models/a/3", "models/b/0"])
+def test_a_folder_without_a_bundle_is_answered_with_those_near_it(made, tmp_path, asked):
+    made.save(tmp_path / "run" / "models" / "a" / "1")
+    with pytest.raises(DataError, match=r"is none\. Give one of these: .*run/models/a/1\.$"):
+        Bundle.load(tmp_path / "run" / asked)
+
+
+def test_many_bundles_near_a_wrong_folder_are_counted(made, tmp_path):
+    for seed in range(11):
+        made.save(tmp_path / str(seed))
+    with pytest.raises(DataError, match=r"and 3 more\.$"):
+        Bundle.load(tmp_path)
+
+
+def test_predict_needs_a_table(made):
+    with pytest.raises(OptionError, match="needs the table to continue, got None"):
+        heedful.predict(made, None)
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", "bundle.json"])
 @pytest.mark.parametrize("fault", ["truncated", "edited", "empty", "missing"])
 def test_a_damaged_bundle_is_refused_with_advice(made, tmp_path, name, fault):
@@ -210,7 +239,8 @@ def test_codes_of_the_training_table_are_missing_in_prediction_even_once(made, t
     told = heedful.predict(bundle, frame)
     assert told["predicted"].tolist() == heedful.predict(bundle, gone)["predicted"].tolist()
     assert any("-999 in 'load' was taken as missing (1 row)" in note for note in told.attrs["notes"])
-    assert "The newest observed value of load is 1 row old." in told.attrs["notes"]
+    assert told["time"].iloc[0] == frame["when"].iloc[299]
+    assert "the table's 1 row after it has none." in told.attrs["notes"][-1]
 
 
 def test_a_bundle_without_codes_takes_every_value_as_it_is(made):
@@ -226,12 +256,20 @@ def test_notes_say_what_was_done_and_how_old_the_newest_value_is(made):
     frame.loc[297:, "load"] = np.nan
     notes = heedful.predict(made, frame.iloc[::-1]).attrs["notes"]
     assert any("newest row first" in note for note in notes)
-    assert any("3 missing values (1.0%) of load filled" in note for note in notes)
-    assert notes[-1] == "The newest observed value of load is 3 rows old."
+    assert notes[-1].startswith("The forecast begins after 2024-01-13 08:00:00, the newest observed value of 'load'")
+    assert notes[-1].endswith("the table's 3 rows after it have none.")
+
+
+def test_a_forecast_begins_after_the_newest_observed_target(made):
+    frame, short = table(), table().iloc[:297]
+    frame.loc[297:, "load"] = np.nan
+    told, expected = heedful.predict(made, frame), heedful.predict(made, short)
+    pd.testing.assert_frame_equal(told, expected, check_exact=True)
+    assert any(note.startswith("What heat has after the newest observed load") for note in told.attrs["notes"])
 
 
 def test_a_window_with_more_than_half_of_the_target_gone_is_refused(made):
     frame = table()
-    frame.loc[[294, 296, 298, 299], "load"] = np.nan
+    frame.loc[[294, 295, 297, 298], "load"] = np.nan
     with pytest.raises(DataError, match="last 6 rows of 'load', and 4 of them have no observed value"):
         heedful.predict(made, frame)

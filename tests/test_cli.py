@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from heedful import cli
+from heedful.cli import options
 
 runner = CliRunner()
 
@@ -144,12 +145,55 @@ def test_fit_names_its_folder_itself_and_quiet_prints_the_scores_alone(table, tm
     monkeypatch.chdir(tmp_path)
     done = run("fit", table, "--target", "sales", "--model", "cnn-lstm", "--epochs", 1, "--quiet")
     assert done.exit_code == 0, done.output
-    assert (tmp_path / "heedful-runs" / "sales-sales-cnn-lstm" / "bundle.json").exists()
+    assert (tmp_path / "heedful-runs" / "sales-sales-cnn-lstm-1-ahead" / "bundle.json").exists()
     assert "note:" not in done.stdout
     assert "Next:" not in done.stdout
     again = run("fit", table, "--target", "sales", "--model", "cnn-lstm", "--epochs", 1)
     assert again.exit_code == cli.WRONG_INPUT
-    assert "holds a bundle already" in again.stderr
+    assert "holds a bundle already. Replace it with --overwrite" in again.stderr
+    afresh = run("fit", table, "--target", "sales", "--model", "cnn-lstm", "--epochs", 2, "--overwrite")
+    assert afresh.exit_code == 0, afresh.output
+    assert "cnn-lstm" in afresh.stdout
+
+
+def test_after_known_columns_the_next_rows_are_asked_for_and_then_the_command_works(table, tmp_path):
+    frame = pd.read_csv(table)
+    offers = np.tile([0.0, 1.0, 0.0], 88)[:262]
+    frame.assign(offer=offers[:260]).to_csv(table, index=False)
+    done = fit(table, tmp_path / "out", "--known", "offer", "--horizon", 2)
+    assert "First add the next 2 rows to the table, with offer filled in and sales empty." in done.stdout
+    command = shlex.split(done.stdout.splitlines()[-1].removeprefix("Next: heedful "))
+    assert "its next 2 values, got 0" in run(*command).stderr
+    ahead = pd.DataFrame({"day": ["2023-09-19", "2023-09-20"], "shop": "north"})
+    pd.concat([frame, ahead]).assign(offer=offers).to_csv(table, index=False)
+    told = run(*command)
+    assert told.exit_code == 0, told.output
+    assert [line[:12] for line in told.stdout.splitlines()[1:]] == ["2023-09-19,1", "2023-09-20,2"]
+
+
+def test_the_next_command_keeps_the_format_of_the_stamps(table, tmp_path):
+    frame = pd.read_csv(table, parse_dates=["day"])
+    frame.assign(day=frame["day"].dt.strftime("%d of %m, %Y")).to_csv(table, index=False)
+    done = fit(table, tmp_path / "out", "--date-format", "%d of %m, %Y")
+    assert done.exit_code == 0, done.output
+    assert run(*shlex.split(done.stdout.splitlines()[-1].removeprefix("Next: heedful "))).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["Features", "Past", "Known", "Static"])
+def test_help_says_that_naming_inputs_takes_only_those(name):
+    assert "takes only those named" in getattr(options, name).__metadata__[0].help
+
+
+def test_the_parts_of_a_panel_are_counted_not_spanned(tmp_path, shops):
+    shops[shops["shop"] != "new"].to_csv(tmp_path / "shops.csv", index=False)
+    done = run(
+        "fit", tmp_path / "shops.csv", "--target", "sales", "--series", "shop", "--model", "cnn-lstm", "--window", 7,
+        "--epochs", 1, "--out", tmp_path / "out",
+    )  # fmt: skip
+    rows = [int(line.split()[1]) for line in done.stdout.splitlines() if " rows  2023" in line]
+    assert len(rows) == 3
+    assert sum(rows) == 250
+    assert "note: Series differ: the 80 % intervals held from " in done.stdout
 
 
 def test_backtest_prints_folds_and_scores_and_writes_them(table, tmp_path):

@@ -37,6 +37,19 @@ def test_values_not_observed_do_not_count_and_steps_have_their_own_number() -> N
     assert made.refused == (0.96,)
 
 
+def test_a_member_has_its_own_margins_where_its_windows_can_carry_the_level() -> None:
+    truth, zero = normal(33, 2) * np.repeat([1.0, 5.0, 20.0], [20, 10, 3])[:, None], np.zeros((33, 2))
+    names = ["a"] * 20 + ["b"] * 10 + ["c"] * 3
+    made = Intervals.fit(truth, around(zero), levels=(0.8, 0.95), members=names)
+    alone = Intervals.fit(truth[20:30], around(zero[20:30]), levels=(0.8,))
+    together = Intervals.fit(truth, around(zero), levels=(0.8, 0.95))
+    _, high = made.widen(np.zeros((3, 2)), np.zeros((3, 2)), 0.8, ["b", "c", "new"])
+    assert high.tolist() == [alone.margins[0].tolist(), *[together.margins[0].tolist()] * 2]
+    _, high = made.widen(np.zeros((1, 2)), np.zeros((1, 2)), 0.95, ["b"])  # 10 of 19 windows
+    assert high[0].tolist() == together.margins[1].tolist()
+    assert made.widen(zero, zero, 0.8)[1][0].tolist() == together.margins[0].tolist()
+
+
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_level_is_offered_from_the_first_number_of_windows_that_can_carry_it(level: float) -> None:
     for count, offered in ((needed(level), True), (needed(level) - 1, False)):

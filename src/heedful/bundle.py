@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from heedful.data.calendar import NAMES as CALENDAR
+from heedful.data.categories import one_hot
 from heedful.data.scale import Scaler
 from heedful.data.series import Series
 from heedful.data.step import Step
@@ -33,6 +37,8 @@ FORMAT = 2
 # from it: threads take turns, so that none changes the numbers of another.
 TURN = threading.RLock()
 _WEIGHTS, _FACTS = "model.safetensors", "bundle.json"
+FILES = (_WEIGHTS, _FACTS)
+_LISTED = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +59,18 @@ class Reading:
     time: str | None = None
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     codes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def awaited(self) -> tuple[str, ...]:
+        """Columns of the table whose values a forecast needs for the rows ahead too: known, and not by the calendar."""
+        texts = {one_hot(name, level): name for name, levels in self.levels.items() for level in levels}
+        return tuple(
+            dict.fromkeys(
+                texts.get(name, name)
+                for name in self.known
+                if name not in self.static and (name in texts or name not in CALENDAR)
+            )
+        )
 
     @staticmethod
     def of(trained: Series, *, series: str | None = None, time: str | None = None) -> Reading:
@@ -102,6 +120,17 @@ class Bundle:
     def targets(self) -> tuple[str, ...]:
         """The columns that are forecast."""
         return self.scaler.outputs
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """The scores as a frame: one row for each target and model, best RMSE first, and one column for each metric."""
+        found: dict[tuple[str, str], dict[str, float]] = {}
+        for model, target, metric, value in self.scores:
+            found.setdefault((target, model), {})[metric] = value
+        order = {target: number for number, target in enumerate(self.targets)}
+        ranked = sorted(found, key=lambda pair: (order.get(pair[0], len(order)), found[pair].get("rmse", math.inf)))
+        index = pd.MultiIndex.from_tuples(ranked, names=["target", "model"]) if ranked else None
+        return pd.DataFrame([found[pair] for pair in ranked], index=index)
 
     def network(self) -> nn.Module:
         """Builds the network and loads its weights."""
@@ -154,9 +183,16 @@ class Bundle:
     def load(folder: str | Path) -> Bundle:
         """Reads a bundle without executing anything.
 
-        Raises: DataError if it is missing, truncated, edited, or of an earlier or later format.
+        Raises: DataError if it is missing, truncated, edited, or of an earlier or later format; for a folder of
+                several bundles, or beside some, it names them.
         """
         folder = Path(folder)
+        if not (folder / _FACTS).exists() and (others := _near(folder)):
+            raise DataError(
+                f"A bundle needs the folder that holds {_WEIGHTS} and {_FACTS}, and {folder} is none. "
+                f"Give one of these: {', '.join(map(str, others[:_LISTED]))}"
+                f"{f' and {len(others) - _LISTED:,} more' if len(others) > _LISTED else ''}."
+            )
         weights, text = _read(folder / _WEIGHTS), _read(folder / _FACTS)
         try:
             told = json.loads(text)
@@ -190,6 +226,15 @@ class Bundle:
             f"Bundle({self.model}: {read} over {self.shape.window} rows -> {', '.join(self.targets)}, "
             f"{self.shape.horizon} ahead{told}{where})"
         )
+
+
+def is_bundle(folder: str | Path) -> bool:
+    """True for a folder that holds a bundle, of this format or another one."""
+    try:
+        told = json.loads((Path(folder) / _FACTS).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and {"format", "weights_sha256"} <= told.keys()
 
 
 # --- the file -----------------------------------------------------------------------------------------------------
@@ -237,6 +282,7 @@ class _Bands(_Part):
     levels: tuple[float, ...]
     windows: NonNegativeInt
     refused: tuple[float, ...]
+    members: tuple[str, ...] = ()
 
 
 class _Facts(_Part):
@@ -270,7 +316,11 @@ def _bundle(file: _Facts, tensors: Mapping[str, Tensor], folder: Path) -> Bundle
         reading=Reading(**file.reading.model_dump()),
         intervals=None
         if bands is None
-        else Intervals(**bands.model_dump(), margins=tensors["interval.margins"].numpy()),
+        else Intervals(
+            **bands.model_dump(),
+            margins=tensors["interval.margins"].numpy(),
+            own=tensors["interval.own"].numpy() if bands.members else None,
+        ),
         levels=file.levels,
         scores=tuple((*row[:3], float("nan") if row[3] is None else row[3]) for row in file.scores),
         notes=file.notes,
@@ -285,6 +335,8 @@ def _tensors(bundle: Bundle) -> dict[str, Tensor]:
     arrays = {"scaler.centre": bundle.scaler.centre, "scaler.spread": bundle.scaler.spread}
     if bundle.intervals is not None:
         arrays["interval.margins"] = bundle.intervals.margins
+        if bundle.intervals.own is not None:
+            arrays["interval.own"] = bundle.intervals.own
     return found | {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
 
 
@@ -303,6 +355,13 @@ def _check_format(found: Any, folder: Path) -> None:
             f"{folder} was written by an earlier Heedful (format {found}, this one reads {FORMAT}), whose bundles do "
             "not say all that is needed now. Train it again with heedful fit or heedful compare."
         )
+
+
+def _near(folder: Path) -> list[Path]:
+    """Finds the bundles below a folder, as a comparison keeps them, or beside one that is not there."""
+    there = next((place for place in (folder, *folder.parents[:2]) if place.is_dir()), folder)
+    depths = ("*", "*/*", "*/*/*") if there == folder else ("*", "*/*")
+    return sorted(path.parent for depth in depths for path in there.glob(f"{depth}/{_FACTS}"))
 
 
 def _digest(facts: Mapping[str, Any]) -> str:

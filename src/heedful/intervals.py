@@ -22,8 +22,11 @@ class Intervals:
         interval = [lower - margin, upper + margin]
 
     A point forecast is a band of no width, whose score is the absolute residual (split conformal). For quantiles it is
-    conformalised quantile regression, whose margin is negative where the band was too wide. Scores are of scaled
-    values, so the members of a panel share them.
+    conformalised quantile regression, whose margin is negative where the band was too wide.
+
+    A member of a panel whose own windows can carry a level has its own margins, for members differ in how hard they
+    are to forecast; all others, and those never seen, share the margins of all windows, whose scores are of scaled
+    values.
 
     Where windows are exchangeable an interval holds the truth in at least `level` of all cases. Overlapping windows of
     one series are not, nor is the future like the past: coverage is approximate, and reported on the test part.
@@ -31,7 +34,12 @@ class Intervals:
     Paper: Vovk et al., "Algorithmic Learning in a Random World", 2005; Romano, Patterson and Candès, "Conformalized
            Quantile Regression", NeurIPS 2019, arXiv:1905.03222v1, section 4.
 
-    Shape: margins (levels, P) or (levels, P, M) for several targets.
+    Args:
+        margins: those of all windows together.
+        members: names of the members of a panel that may have margins of their own.
+        own: their margins, NaN where they have none; None for a single series.
+
+    Shape: margins (levels, P) or (levels, P, M) for several targets; own (levels, members, P) or so.
     Unit:  of scaled values.
     """
 
@@ -39,15 +47,20 @@ class Intervals:
     margins: np.ndarray
     windows: int
     refused: tuple[float, ...] = ()
+    members: tuple[str, ...] = ()
+    own: np.ndarray | None = None
 
     @staticmethod
-    def fit(truth: np.ndarray, band: Band, levels: Sequence[float] = LEVELS) -> Intervals:
+    def fit(
+        truth: np.ndarray, band: Band, levels: Sequence[float] = LEVELS, members: Sequence[str] | None = None
+    ) -> Intervals:
         """Calibrates every level that the windows can carry; the others stand in `refused`.
 
         Args:
             truth: scaled targets of the validation windows, NaN where not observed.
             band: gives the lower and upper bounds that the model itself has at a level, of the truth's shape.
             levels: shares of cases that an interval should hold, between 0 and 1.
+            members: the member of a panel that each window is of; None for a single series.
 
         Shape:  truth (n, P) or (n, P, M).
         Raises: OptionError for a level outside 0 and 1; ShapeError for bounds of another shape.
@@ -61,21 +74,45 @@ class Intervals:
         fewest = int(counts.min()) if counts.size else 0
         wanted = check_levels(levels)
         offered = tuple(level for level in wanted if needed(level) <= fewest)
-        margins = [_margin(truth, *band(level), counts, level) for level in offered]
+        names = () if members is None else tuple(dict.fromkeys(members))
+        rows = [np.flatnonzero(np.asarray(members) == name) for name in names]
+        margins, own = (
+            np.empty((len(offered), *truth.shape[1:])),
+            np.full((len(offered), len(names), *truth.shape[1:]), np.nan),
+        )
+        for i, level in enumerate(offered):
+            scores = _scores(truth, *band(level))
+            margins[i] = _margin(scores, level)
+            for j, which in enumerate(rows):
+                if (~np.isnan(scores[which])).sum(0).min() >= needed(level):
+                    own[i, j] = _margin(scores[which], level)
         return Intervals(
             levels=offered,
-            margins=np.stack(margins) if margins else np.empty((0, *truth.shape[1:])),
+            margins=margins,
             windows=fewest,
             refused=tuple(level for level in wanted if level not in offered),
+            members=names,
+            own=own if names else None,
         )
 
-    def widen(self, lower: np.ndarray, upper: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    def widen(
+        self, lower: np.ndarray, upper: np.ndarray, level: float, members: Sequence[str] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Gives the bounds of a level from the model's own; where they would cross, both are their middle.
 
-        Shape:  (..., P) or (..., P, M), scaled values.
+        Args:
+            members: the member of a panel that each window is of; the margins of all are taken if not given.
+
+        Shape:  (n, P) or (n, P, M), scaled values.
         Raises: OptionError for a level that is not offered.
         """
-        margin = self.margins[self.place(level)]
+        place = self.place(level)
+        margin = self.margins[place]
+        if self.own is not None and members is not None:
+            known = {name: number for number, name in enumerate(self.members)}
+            every = np.concatenate([self.own[place], np.full((1, *margin.shape), np.nan)])
+            found = every[[known.get(name, -1) for name in members]]
+            margin = np.where(np.isnan(found), margin, found)
         low, high = lower - margin, upper + margin
         middle = (low + high) / 2
         return np.minimum(low, middle), np.maximum(high, middle)
@@ -133,14 +170,20 @@ def coverage(truth: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:
     return float(np.mean((truth[seen] >= lower[seen]) & (truth[seen] <= upper[seen])))
 
 
-def _margin(truth: np.ndarray, lower: np.ndarray, upper: np.ndarray, counts: np.ndarray, level: float) -> np.ndarray:
+def _scores(truth: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
     for bound in (lower, upper):
         if bound.shape != truth.shape:
             raise ShapeError(
                 f"Intervals.fit needs bounds of the truth's shape {truth.shape}, got {bound.shape}. "
                 "Let `band` give one bound per window, step and target."
             )
-    scores = np.sort(np.maximum(lower - truth, truth - upper), axis=0)  # NaN is sorted to the end
+    scores: np.ndarray = np.maximum(lower - truth, truth - upper)
+    return scores
+
+
+def _margin(scores: np.ndarray, level: float) -> np.ndarray:
+    counts = (~np.isnan(scores)).sum(0)
     ranks = np.ceil((counts + 1) * level - 1e-9).astype(np.int64)
-    margin: np.ndarray = np.take_along_axis(scores, np.maximum(ranks, 1)[None] - 1, axis=0)[0]
+    ordered = np.sort(scores, axis=0)  # NaN is sorted to the end
+    margin: np.ndarray = np.take_along_axis(ordered, np.maximum(ranks, 1)[None] - 1, axis=0)[0]
     return margin.astype(np.float64)

@@ -73,14 +73,17 @@ def scout(parts: Split, scaler: Scaler, horizon: int, *, windows: Sequence[int] 
     )
 
 
-def start_line(net: nn.Module, train: Windows, validation: Windows, scaler: Scaler) -> None:
+def start_line(net: nn.Module, train: Windows, validation: Windows, scaler: Scaler, line: Linear | None = None) -> None:
     """Starts the linear map beside a composed network from its closed form; leaves other networks as they are.
 
     A map that is measured from nothing, `centre = "none"`, has no closed form here and starts at zero.
 
     Args:
         train, validation: windows that the map is solved on, and on which its strength is chosen.
+        line: the map, where it was solved on these very windows before; one of another centre is solved anew.
     """
     if isinstance(net, Composed) and net.skip is not None and net.plan.centre != "none":
-        line = closed_form(train, validation, scaler, centre="last" if net.plan.centre == "last" else "mean")
+        centre = "last" if net.plan.centre == "last" else "mean"
+        if line is None or line.centre != centre:
+            line = closed_form(train, validation, scaler, centre=centre)
         net.start_skip(line.weight, line.bias)

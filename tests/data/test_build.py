@@ -297,7 +297,7 @@ def test_named_features_are_used_with_the_target_in_the_order_of_the_file() -> N
             "site",
             {},
             DataError,
-            "it holds text, first 'north' in row 1.*numeric columns: y",
+            "it holds text, first 'north' in row 1.*leave the cell empty as missing, or choose.*numeric columns: y",
         ),
         ("y", {"features": ["part"]}, DataError, "'part' cannot be an input: it holds text, first 'x' in row 8"),
         ("part", {}, DataError, "first 'x' in row 8"),
@@ -598,3 +598,18 @@ def test_real_tables_are_understood(shared_data: Path, file: str, target: str, r
     assert (len(series), str(series.step)) == (rows, step)
     assert told(series, note) or not note
     assert series.times.is_monotonic_increasing
+
+
+def test_a_later_table_is_not_told_to_choose_other_columns_or_series():
+    frame = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=20, freq="h"), "y": np.arange(20) % 7.0})
+    earlier = {"like": ["y"], "step": build_series(read(frame), "y").step}
+    broken = frame.assign(y=frame["y"].astype(object))
+    broken.loc[7, "y"] = "x?"
+    with pytest.raises(
+        DataError, match=r"first 'x\?' in row 8\. Mend that value, or leave the cell empty as missing\.$"
+    ):
+        build_series(read(broken), "y", **earlier)
+    with pytest.raises(DataError, match=r"several series: give the rows of one of them, or give another time column"):
+        build_series(read(pd.concat([frame, frame])), "y", **earlier)
+    with pytest.raises(DataError, match=r"'y' has no value in any row\. Give rows that have one\.$"):
+        build_series(read(frame.assign(y=np.nan)), "y", **earlier)

@@ -69,6 +69,16 @@ def test_every_member_is_continued_from_its_own_end():
     assert laid.future(np.arange(2))[1, :, 0].tolist() == (T[26:30] % 3 * 1.5).tolist()
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_rows_to_be_forecast_are_not_counted_as_missing(several):
+    data = frame()
+    data.loc[[9, 20], "y"] = np.nan
+    whole = pd.concat([data, frame("b", empty=5)]) if several else data
+    series = build(whole, **({"series": "site"} if several else {}))
+    assert any(note.startswith(f"2 missing values ({2 / (81 if several else 40):.1%}) of y") for note in series.notes)
+    assert not any("of temp" in note for note in series.notes)
+
+
 def test_too_few_rows_for_the_window_are_counted():
     with pytest.raises(DataError, match="last 50 rows of y, got 40"):
         ahead(build(frame()), 50, 2)

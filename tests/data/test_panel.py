@@ -129,8 +129,12 @@ def test_static_columns_tell_members_apart_and_must_not_change():
     assert series.static == series.known == ("area", "kind=a", "kind=b")
     assert series.values[[0, 100, 140], 1].tolist() == [1, 2, 3]
     late.loc[20, "area"] = 9.0
-    with pytest.raises(DataError, match=r"'area' was declared static.*series 'late' in row 161\."):
-        build_series(table(north, south, late, shuffle=False), "y", series="site", static=["area"])
+    changed = table(north, south, late, shuffle=False)
+    with pytest.raises(DataError, match=r"'area' was declared static.*series 'late' in row 161\. Declare it with"):
+        build_series(changed, "y", series="site", static=["area"])
+    earlier = {"like": ["y", "area"], "known": ["area"], "static": ["area"]}
+    with pytest.raises(DataError, match=r"in row 161\. Mend that value, or train a model that does not"):
+        build_series(changed, "y", series="site", **earlier)
 
 
 def test_a_panel_without_stamps_counts_the_rows_of_each_member():

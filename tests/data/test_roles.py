@@ -213,9 +213,12 @@ def test_ages_count_rows_since_the_value_was_seen():
 def test_values_of_a_past_column_in_rows_to_be_forecast_are_a_leak_that_is_explained():
     data = frame()
     data.loc[34:, "y"] = np.nan
-    for future in ("keep", "drop"):
+    for future in (None, "drop"):
         with pytest.raises(DataError, match=r"'temp' has values in the 6 rows to be forecast.*--known temp.*empty"):
             build(data, past=["temp"], known=["plan"], future=future)
+    kept = build(data, past=["temp"], known=["plan"], future="keep")
+    assert kept.ahead == (6,)
+    assert told(kept, "What temp has after the newest observed y is not read")
     data.loc[34:, "temp"] = np.nan
     with pytest.raises(DataError, match="'wind' has values in the 6 rows"):
         build(data, past=["temp", "wind"], known=["plan"])

@@ -65,6 +65,30 @@ def test_a_panel_is_cut_at_common_dates(shops):
         assert fold["min"].nunique() == fold["max"].nunique() == 1
 
 
+def test_a_level_that_some_folds_refuse_is_scored_on_the_others(hourly):
+    # The first fold knows 52 rows: 8 of them are validation, too few for 0.9, which needs 9 windows.
+    made = heedful.backtest(
+        hourly.iloc[:132], "load", folds=2, test=80, levels=(0.5, 0.9), **(QUICK | {"recipe": Recipe(epochs=2)})
+    )
+    told = made.forecasts
+    assert told.groupby("fold")["lower_90"].apply(lambda column: column.isna().all()).tolist() == [True, False]
+    pooled = {metric: value for model, _, metric, value in made.pooled if model == "cnn-lstm"}
+    given = told[told["lower_90"].notna()]
+    held = (given["lower_90"] <= given["true"]) & (given["true"] <= given["upper_90"])
+    assert pooled["coverage_90"] == pytest.approx(held.mean())
+    assert pooled["width_90"] == pytest.approx((given["upper_90"] - given["lower_90"]).mean())
+    assert any("90 % were refused in 1 of 2 folds" in note for note in made.notes)
+    assert "over all folds" in made.notes[-1]
+
+
+def test_a_panel_tells_which_series_its_intervals_fail(shops):
+    made = heedful.backtest(shops, "sales", series="shop", folds=2, test=20, **(QUICK | {"window": 7}))
+    told = made.forecasts
+    inside = ((told["lower_80"] <= told["true"]) & (told["true"] <= told["upper_80"])).groupby(told["series"]).mean()
+    least, most = (f"{inside[name]:.1%} of {name}" for name in (inside.idxmin(), inside.idxmax()))
+    assert any(note == f"Series differ: the 80 % intervals held from {least} to {most}." for note in made.notes)
+
+
 def test_files_are_written_whole_and_a_folder_in_use_is_left_alone(hourly, tmp_path):
     made = heedful.backtest(hourly, ["load", "heat"], folds=2, out=tmp_path / "out", **(QUICK | {"model": "heedful"}))
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["forecasts.csv", "scores.csv"]

@@ -169,6 +169,81 @@ def test_wrong_input_is_refused_and_nothing_is_written(hourly, tmp_path, options
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("horizon", "part"), [(33, "validation"), (224, "train")])
+def test_a_horizon_that_a_part_is_too_short_for_is_told_with_its_rows(hourly, horizon, part):
+    rows = {"validation": 32, "train": 224}[part]
+    parts = (0.7, 0.1, 0.2) if part == "validation" else (224, 48, 48)
+    with pytest.raises(
+        DataError, match=f"horizon of {horizon} rows does not fit the {part} part, which has {rows} rows"
+    ):
+        heedful.fit(hourly, "load", horizon=horizon, split=parts)
+
+
+def test_an_array_is_refused_with_what_to_do():
+    with pytest.raises(DataError, match=r"got ndarray\. Put arrays into a frame with named columns"):
+        heedful.fit(np.zeros((50, 2)), "load")
+
+
+def test_a_model_that_is_no_better_than_the_last_value_says_so():
+    t, noise = np.arange(400), np.random.default_rng(0).normal(size=400)
+    turned = pd.DataFrame({"y": np.where(t < 320, 2 * t, 1280 - 2 * t) + 0.1 * noise})  # what was learned turns round
+    made = heedful.fit(turned, "y", "cnn-lstm", window=6, recipe=Recipe(epochs=5))
+    assert made.notes[-1].startswith("cnn-lstm is no better than repeating the last value on the test part: y (skill -")
+    calm = pd.DataFrame({"y": np.random.default_rng(0).normal(size=400)})
+    better = heedful.fit(calm, "y", "cnn-lstm", window=6, recipe=QUICK)
+    assert better.notes[-1].startswith("cnn-lstm beats repeating the last value on the test part: y (skill +")
+
+
+def test_texts_that_training_did_not_show_are_named(hourly):
+    frame = hourly.assign(wind=np.tile(["N", "S", "W", "N"], 80))
+    made = heedful.fit(frame, "load", "cnn-lstm", features="wind", window=6, recipe=QUICK)
+    assert not any("levels known" in note for note in heedful.predict(made, frame).attrs["notes"])
+    frame.loc[[310, 311, 319], "wind"] = ["ZZ", "Q", "ZZ"]
+    notes = heedful.predict(made, frame).attrs["notes"]
+    assert any("wind has texts that are none of the 3 levels" in n and "ZZ (2 rows), Q (1 row)." in n for n in notes)
+
+
+def test_every_series_with_windows_enough_has_its_own_margin():
+    rng, parts = np.random.default_rng(5), []
+    # Scales come from the train rows: later, one series is ten times as rough and the other ten times as calm.
+    for name, later in (("rough", 10.0), ("calm", 0.1)):
+        noise = rng.normal(size=600) * np.where(np.arange(600) < 300, 1.0, later)
+        parts.append(
+            pd.DataFrame({"site": name, "time": pd.date_range("2024-01-01", periods=600, freq="h"), "y": noise})
+        )
+    made = heedful.fit(
+        pd.concat(parts), "y", "cnn-lstm", series="site", window=4, split=(0.5, 0.25, 0.25), levels=(0.8,), recipe=QUICK
+    )
+    assert made.intervals.members == ("rough", "calm")
+    note = next(note for note in made.notes if note.startswith("Series differ"))
+    shares = [float(word.removesuffix("%")) for word in note.split() if word.endswith("%") and len(word) > 1]
+    assert 65 < shares[0] <= shares[1] < 95
+    told = heedful.predict(made, pd.concat(parts))
+    width = (told["upper_80"] - told["lower_80"]).set_axis(told["series"])
+    assert width["rough"] > 30 * width["calm"]
+    alone = heedful.predict(made, parts[1])
+    assert (alone["upper_80"] - alone["lower_80"])[0] == pytest.approx(width["calm"])
+
+
+def test_a_bundle_is_replaced_only_when_that_is_asked_for(hourly, tmp_path):
+    out = tmp_path / "out"
+    options = {"model": "cnn-lstm", "window": 6, "recipe": QUICK, "out": out}
+    heedful.fit(hourly, "load", **options)
+    made = heedful.fit(hourly, "heat", **options, overwrite=True)
+    assert made.folder == out
+    assert heedful.Bundle.load(out).targets == ("heat",)
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    assert sorted(p.name for p in out.iterdir()) == ["bundle.json", "model.safetensors"]
+    (out / "mine.txt").write_text("mine")
+    with pytest.raises(DataError, match=r"holds other files, such as mine\.txt"):
+        heedful.fit(hourly, "load", **options, overwrite=True)
+    assert (out / "mine.txt").read_text() == "mine"
+    (tmp_path / "no" / "x").mkdir(parents=True)
+    (tmp_path / "no" / "bundle.json").write_text("{}")
+    with pytest.raises(DataError, match="holds other files"):
+        heedful.fit(hourly, "load", **(options | {"out": tmp_path / "no"}), overwrite=True)
+
+
 def test_a_folder_that_holds_something_is_left_alone(hourly, tmp_path):
     out = tmp_path / "out"
     heedful.fit(hourly, "load", "cnn-lstm", window=6, recipe=QUICK, out=out)

@@ -44,6 +44,7 @@ def fit(
     levels: ask.Levels = "0.8,0.95",
     date_format: ask.DateFormat = None,
     out: Annotated[str, typer.Option(help="Folder for the bundle; 'auto' names one under heedful-runs.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle in that folder.")] = False,
     quiet: Quiet = False,
 ) -> int:
     """Train one model on a table, calibrate its intervals, score it once, and keep it in a folder."""
@@ -65,9 +66,10 @@ def fit(
             plan=plan,
             levels=numbers("--levels", levels),
             out=out,
+            overwrite=overwrite,
             progress=progress,
         )
-    _show(made, data, quiet)
+    _show(made, data, date_format, quiet)
     return DONE
 
 
@@ -75,13 +77,13 @@ def fit(
 @careful
 def predict(
     bundle: Annotated[str, typer.Argument(help="Folder of a bundle, such as heedful fit or heedful compare leaves.")],
-    data: Annotated[str, typer.Argument(help="Table to continue beyond its last row.")],
+    data: Annotated[str, typer.Argument(help="Table to continue beyond its newest observed target.")],
     time: ask.Time = None,
     date_format: ask.DateFormat = None,
     levels: Annotated[str | None, typer.Option(help="Levels of the intervals; '' for none.")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV file to write; printed if left out.")] = None,
 ) -> int:
-    """Continue a table beyond its last row, with real future stamps and in original units."""
+    """Continue a table beyond its newest observed target, with real future stamps and in original units."""
     from heedful.files import write_whole
     from heedful.forecasting.predicting import predict as run
 
@@ -97,15 +99,14 @@ def predict(
     return DONE
 
 
-def _show(made: Bundle, data: str | None, quiet: bool) -> None:
+def _show(made: Bundle, data: str | None, date_format: str | None, quiet: bool) -> None:
     from heedful.cli import show
 
     if not quiet:
         facts = made.facts
         typer.echo(f"{made.model}: {', '.join(made.targets)} of {facts['data']['name']}, {made.step}")
         for part, said in facts["split"].items():
-            rows = said["rows"][1] - said["rows"][0]
-            typer.echo(f"  {part:<10} {rows:>9,} rows  {show.stamp(said['from'])} to {show.stamp(said['to'])}")
+            typer.echo(f"  {part:<10} {said['count']:>9,} rows  {show.stamp(said['from'])} to {show.stamp(said['to'])}")
         season = f"season {facts['season']}" if facts["season"] else "no season found"
         shape = made.shape
         typer.echo(f"  window {shape.window}, horizon {shape.horizon}, {season}, {facts['parameters']:,} parameters")
@@ -114,7 +115,20 @@ def _show(made: Bundle, data: str | None, quiet: bool) -> None:
         show.scores(made.scores, None if quiet else "\nTest part, best RMSE first")
     typer.echo(f"Bundle: {made.folder}")
     if not quiet:
-        typer.echo(f"Next: {shlex.join(['heedful', 'predict', str(made.folder), data or 'co2'])}")
+        written = ["--date-format", date_format] if date_format else []
+        if made.reading.awaited:
+            typer.echo(_to_add(made))
+        typer.echo(f"Next: {shlex.join(['heedful', 'predict', str(made.folder), data or 'co2', *written])}")
+
+
+def _to_add(made: Bundle) -> str:
+    """Says which rows a forecast needs beyond those that were trained on."""
+    reading, ahead = made.reading, made.shape.horizon
+    rows = f"next {'row' if ahead == 1 else f'{ahead:,} rows'}{f' of every {reading.series}' if reading.series else ''}"
+    return (
+        f"First add the {rows} to the table, with {', '.join(reading.awaited)} filled in and {', '.join(made.targets)} "
+        "empty."
+    )
 
 
 @app.command()

@@ -13,12 +13,15 @@ Data = Annotated[
 Target = Annotated[str | None, typer.Option(help="Column to forecast.")]
 Targets = Annotated[str | None, typer.Option(help="Columns to forecast, separated by commas.")]
 Time = Annotated[str | None, typer.Option(help="Time column; found by itself if not named.")]
+_ONLY = "Naming inputs takes only those named."
 Features = Annotated[
-    str | None, typer.Option(help="Input columns, separated by commas; every usable column if left out.")
+    str | None, typer.Option(help=f"Input columns, separated by commas; every usable column if left out. {_ONLY}")
 ]
-Past = Annotated[str | None, typer.Option(help="Input columns of which only the past is known.")]
-Known = Annotated[str | None, typer.Option(help="Input columns that are known in advance, such as plans or tariffs.")]
-Static = Annotated[str | None, typer.Option(help="Columns that never change within a series.")]
+Past = Annotated[str | None, typer.Option(help=f"Input columns of which only the past is known. {_ONLY}")]
+Known = Annotated[
+    str | None, typer.Option(help=f"Input columns that are known in advance, such as plans or tariffs. {_ONLY}")
+]
+Static = Annotated[str | None, typer.Option(help=f"Columns that never change within a series. {_ONLY}")]
 SeriesColumn = Annotated[str | None, typer.Option("--series", help="Column that names the series of each row.")]
 Calendar = Annotated[bool, typer.Option("--calendar", help="Add hour, weekday and day of the year as known inputs.")]
 Window = Annotated[int | None, typer.Option(help="Rows of the look-back.")]

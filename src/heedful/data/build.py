@@ -12,7 +12,7 @@ import pandas as pd
 
 from heedful.data.calendar import NAMES as CALENDAR
 from heedful.data.calendar import calendar_names, calendar_values
-from heedful.data.categories import encode, expand, find_levels, one_hot
+from heedful.data.categories import encode, expand, find_levels, one_hot, tell_strange
 from heedful.data.clean import is_code
 from heedful.data.columns import Lead, as_numbers, candidates, check_target, find_codes, varying
 from heedful.data.future import settle
@@ -78,11 +78,12 @@ def build_series(
         codes: values that stand for missing, column by column, as an earlier series gives them in `codes`.
         levels: levels of text columns, as an earlier series gives them in `levels`.
         step: the step of an earlier series; gaps are put in by it.
-        future: what rows after the last observed target are: "keep" takes them as the rows to be forecast, "drop"
-            leaves them out; by default they are left out if roles were declared, else they are rows as any other.
+        future: what rows after the last observed target are: "keep" takes them as the rows to be forecast, of which
+            only what is known in advance is read, "drop" leaves them out; by default they are left out if roles were
+            declared, else they are rows as any other.
 
     Raises: UnknownName for columns that are not there; OptionError for a column of two parts; DataError, naming column
-            and row, for unusable ones, and for values of a past column in rows that are to be forecast.
+            and row, for unusable ones, and for values of a past column in rows to be forecast that are left out.
     """
     if future not in FUTURE:
         raise OptionError(f"build_series knows the futures 'keep' and 'drop', got {future!r}.")
@@ -93,10 +94,10 @@ def build_series(
         roles = _earlier(names, target, like, known, static, series, levels or {})
     when = find_stamps(table, time, roles.targets[0], date_format)
     grid = lay_grid(table, when, step, roles.series)
-    check_static(table, roles.static, grid)
+    fixed = like is not None
+    check_static(table, roles.static, grid, fixed=fixed)
     members = grid.members or (Member(name=table.name, start=0, stop=grid.total),)
     lead = Lead(table=table, rows=grid.rows_in(leading(members, grid.times, decide_on)), dated=when.times is not None)
-    fixed = like is not None
     chosen, notes = _choose(lead, roles, when, missing, codes, levels if levels is not None or not fixed else {}, fixed)
     notes = [*roles.left_out([name for name in names if name not in when.columns]), *notes]
     values, more = _numbers(table, chosen, grid)
@@ -190,7 +191,7 @@ def _choose(
     fixed: bool,
 ) -> tuple[_Chosen, list[str]]:
     """Decides on the leading rows which columns are of use, unless an earlier series decided."""
-    chosen, texts, notes = candidates(lead.table, roles, when, tuple(levels or ()))
+    chosen, texts, notes = candidates(lead.table, roles, when, tuple(levels or ()), fixed=fixed)
     if roles.static and not roles.series:
         notes.append(f"Static columns tell nothing about a single series and were left out: {', '.join(roles.static)}.")
         chosen = [name for name in chosen if name not in roles.static]
@@ -200,6 +201,7 @@ def _choose(
         notes += more
     else:
         found = {name: tuple(levels[name]) for name in texts if name in levels}
+        notes += tell_strange(lead.table.frame, found)
     numbers = [name for name in chosen if name not in texts]
     told, reason = _told_codes(numbers, missing, codes, fixed), "as it was told"
     if told is None:
@@ -314,7 +316,7 @@ def _filled(
         middle = np.array([np.median(seen) if (seen := c[~np.isnan(c)]).size else 0.0 for c in lead.T])
         values, observed, times, members, notes = fill_members(values, chosen.labels, times, members, targets, middle)
     else:
-        values, observed, times, notes = fill(values, columns, chosen.labels, times, fixed=fixed)
+        values, observed, times, notes = fill(values, columns, chosen.labels, times, targets, fixed=fixed)
         members = (Member(name=members[0].name, start=0, stop=len(values)),)
     if not fixed:
         pieces = rows_of(leading(members, times, decide_on))

@@ -11,6 +11,7 @@ import pandas as pd
 from heedful.data.columns import Lead
 
 MOST = 32
+_TOLD = 5
 
 
 def one_hot(name: str, level: str) -> str:
@@ -63,6 +64,32 @@ def encode(column: pd.Series, levels: Sequence[str]) -> list[np.ndarray]:
     for column in found:
         column[gone] = np.nan
     return found
+
+
+def strange(column: pd.Series, levels: Sequence[str]) -> dict[str, int]:
+    """Counts the rows of every text that is none of the levels, the most frequent first.
+
+    >>> strange(pd.Series(["a", "zz", "b", "zz", None, "c"]), ["a", "b"])
+    {'zz': 2, 'c': 1}
+    """
+    codes, words = _coded(column)
+    counts = np.bincount(codes[codes >= 0], minlength=len(words))
+    found = {word: int(count) for word, count in zip(words, counts, strict=True) if word not in levels and count}
+    return dict(sorted(found.items(), key=lambda pair: -pair[1]))
+
+
+def tell_strange(table: pd.DataFrame, levels: Mapping[str, Sequence[str]]) -> list[str]:
+    """Names the texts that an earlier series has no level for: to a model they are none of those it knows."""
+    notes = []
+    for name, known in levels.items():
+        if found := strange(table[name], known):
+            told = [f"{text} ({count:,} {'row' if count == 1 else 'rows'})" for text, count in found.items()]
+            more = f" and {len(told) - _TOLD:,} more" if len(told) > _TOLD else ""
+            notes.append(
+                f"Text column {name} has texts that are none of the {len(known)} levels known from training, and count "
+                f"as none: {', '.join(told[:_TOLD])}{more}."
+            )
+    return notes
 
 
 def expand(columns: Sequence[str], levels: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

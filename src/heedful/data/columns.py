@@ -75,12 +75,13 @@ def categorical(column: pd.Series) -> bool:
 
 
 def candidates(
-    table: Table, roles: Roles, when: Stamps, levels: Collection[str] = ()
+    table: Table, roles: Roles, when: Stamps, levels: Collection[str] = (), *, fixed: bool = False
 ) -> tuple[list[str], list[str], list[str]]:
     """Gives the columns that could be inputs, in the order of the file, which of them are texts, and notes.
 
     Args:
         levels: columns whose levels are known already; they are texts whatever they hold here.
+        fixed: an earlier series decided which columns there are, so that none can be chosen instead.
 
     Raises: DataError for a named column that holds times, broken numbers, an infinite value or nothing.
     """
@@ -91,9 +92,10 @@ def candidates(
             raise DataError(f"Column '{name}' holds the time and cannot be target or feature. Leave it out.")
         text = name in levels or (name not in roles.targets and categorical(frame[name]))
         if not text and frame[name].notna().any() and not numeric(frame[name]):
-            raise _text_error(table, name, roles.targets)
+            raise _text_error(table, name, roles.targets, fixed=fixed)
         if not text and not frame[name].notna().any():
-            raise DataError(f"Column '{name}' has no value in any row. Choose another. {_other_columns(table, name)}")
+            advice = "Give rows that have one." if fixed else f"Choose another. {_other_columns(table, name)}"
+            raise DataError(f"Column '{name}' has no value in any row. {advice}")
     if roles.named is not None:
         wanted = {*roles.targets, *roles.named}
         chosen = [str(name) for name in frame.columns if name in wanted]
@@ -212,18 +214,19 @@ def _counts(values: np.ndarray, *, whole: bool) -> bool:
     return True
 
 
-def _text_error(table: Table, name: str, targets: Sequence[str]) -> DataError:
+def _text_error(table: Table, name: str, targets: Sequence[str], *, fixed: bool) -> DataError:
     column = table.frame[name]
     role = "the target" if name in targets else "an input"
+    others = "" if fixed else f" {_other_columns(table, name)}"
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return DataError(f"Column '{name}' holds times and cannot be {role}. {_other_columns(table, name)}")
+        return DataError(f"Column '{name}' holds times and cannot be {role}.{others}")
     seen = column.notna().to_numpy()
     strange = seen & pd.to_numeric(column.map(str), errors="coerce").isna().to_numpy()
     row = int(np.flatnonzero(strange if strange.any() else seen)[0]) if seen.any() else 0
     first = f"first {str(column.iloc[row])!r} in {table.place(row)}"
     return DataError(
         f"Column '{name}' cannot be {role}: it holds text, {first}. "
-        f"Mend that value, or choose another column. {_other_columns(table, name)}"
+        f"Mend that value, or leave the cell empty as missing{'.' if fixed else ', or choose another column.'}{others}"
     )
 
 

@@ -16,20 +16,29 @@ from heedful.data.step import continue_times
 from heedful.data.windows import Windows
 from heedful.errors import DataError
 
+_TOLD = 5
+
 
 def settle(series: Series, future: str | None) -> Series:
     """Decides what the rows after the last observed target of every member are.
 
     Args:
-        future: "keep" notes their number in `Series.ahead`; "drop" leaves them out with a note; None leaves them as
-            they are.
+        future: "keep" notes their number in `Series.ahead`, for a forecast, which reads only what is known in advance
+            of them; "drop" leaves them out with a note; None leaves them as they are.
 
-    Raises: DataError for "keep" and "drop" if a column that is not known in advance has values there.
+    Raises: DataError for "drop" if a column that is not known in advance has values there: it may be known after all.
     """
     trailing = _trailing(series)
     if not any(trailing):
         return replace(series, ahead=tuple(trailing)) if future == "keep" else series
     early = _early(series, trailing)
+    if future == "keep":
+        names = ", ".join(early[:_TOLD]) + (f" and {len(early) - _TOLD:,} more" if len(early) > _TOLD else "")
+        note = (
+            f"What {names} {'has' if len(early) == 1 else 'have'} after the newest observed "
+            f"{' or '.join(series.targets)} is not read: only the past of such columns is used."
+        )
+        return replace(series, ahead=tuple(trailing), notes=(*series.notes, note) if early else series.notes)
     if future is None:
         if not early:
             return series
@@ -44,8 +53,6 @@ def settle(series: Series, future: str | None) -> Series:
             "that reads them sees the future. If it is known in advance (calendar, plan, tariff), declare it with "
             f"--known {early[0]}; if not, empty those cells."
         )
-    if future == "keep":
-        return replace(series, ahead=tuple(trailing))
     note = f"{sum(trailing):,} rows after the last observed target left out: they are still to be forecast."
     return replace(_cut(series, trailing), notes=(*series.notes, note))
 

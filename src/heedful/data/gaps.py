@@ -16,12 +16,19 @@ MASK, AGE = " missing", " age"
 
 
 def fill(
-    values: np.ndarray, columns: Sequence[str], labels: Sequence[str], times: pd.Index, *, fixed: bool
+    values: np.ndarray,
+    columns: Sequence[str],
+    labels: Sequence[str],
+    times: pd.Index,
+    targets: Sequence[int],
+    *,
+    fixed: bool,
 ) -> tuple[np.ndarray, np.ndarray, pd.Index, list[str]]:
     """Fills a single series in place with the last values before; rows before a column's first value are left out.
 
     Args:
         labels: what notes call the columns.
+        targets: columns to forecast; rows after the last observed one are filled, but not counted as missing.
         fixed: the columns cannot be chosen anew.
 
     Raises: DataError for a column without a value, or with its first one only in the second half.
@@ -48,7 +55,8 @@ def fill(
             times = pd.RangeIndex(len(values))
     for j in map(int, np.flatnonzero(~seen.all(axis=0))):
         fill_forward(values[:, j], seen[:, j])
-    return values, seen, times, notes + _counted(seen, labels)
+    whole = (Member(name="", start=0, stop=len(values)),)
+    return values, seen, times, notes + _counted(seen, labels, targets, whole)
 
 
 def fill_members(
@@ -94,11 +102,14 @@ def fill_members(
         notes.append(f"Series without any observed target left out: {', '.join(empty)}.")
     if not keep.all():
         values, seen, times = values[keep], seen[keep], times[keep]
-    return values, seen, times, tuple(kept), notes + _counted(seen, labels)
+    return values, seen, times, tuple(kept), notes + _counted(seen, labels, targets, kept)
 
 
-def _counted(seen: np.ndarray, labels: Sequence[str]) -> list[str]:
-    """Tells how many values were filled, columns with the same number together."""
+def _counted(seen: np.ndarray, labels: Sequence[str], targets: Sequence[int], members: Sequence[Member]) -> list[str]:
+    """Tells how many values were filled up to each member's last observed target, columns of one number together."""
+    pieces = [seen[member.start : member.stop] for member in members]
+    pieces = [piece[: len(piece) - int(piece[::-1, targets].any(axis=1).argmax())] for piece in pieces]
+    seen = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
     filled: dict[int, dict[str, None]] = {}
     for j in map(int, np.flatnonzero(~seen.all(axis=0))):
         filled.setdefault(int((~seen[:, j]).sum()), {})[labels[j]] = None

@@ -57,7 +57,7 @@ def lay_grid(table: Table, when: Stamps, known: Step | None, series: str | None 
     if when.times is None:
         rows = len(table)
         return Grid(total=rows, times=pd.RangeIndex(rows), step=Step(kind="rows", frequency=""))
-    order = _order(table, when)
+    order = _order(table, when, fixed=known is not None)
     times = pd.DatetimeIndex(when.times if order is None else when.times[order], name=None)
     return _one(table.name, times, order, known)
 
@@ -65,7 +65,7 @@ def lay_grid(table: Table, when: Stamps, known: Step | None, series: str | None 
 # --- order ----------------------------------------------------------------------------------------
 
 
-def _order(table: Table, when: Stamps) -> np.ndarray | None:
+def _order(table: Table, when: Stamps, *, fixed: bool) -> np.ndarray | None:
     """Gives the rows in time order, None if they are; refuses a stamp that occurs twice."""
     if when.times is None:
         return None
@@ -76,11 +76,13 @@ def _order(table: Table, when: Stamps) -> np.ndarray | None:
     order = np.argsort(ticks, kind="stable")
     again = np.flatnonzero(np.diff(ticks[order]) == 0)
     if len(again):
-        raise _twice(table, when, order, again)
+        raise _twice(table, when, order, again, fixed=fixed)
     return order
 
 
-def _twice(table: Table, when: Stamps, order: np.ndarray, again: np.ndarray, member: str = "") -> DataError:
+def _twice(
+    table: Table, when: Stamps, order: np.ndarray, again: np.ndarray, member: str = "", *, fixed: bool = False
+) -> DataError:
     times = when.times
     if times is None:
         raise TypeError("_twice needs stamps.")
@@ -89,8 +91,9 @@ def _twice(table: Table, when: Stamps, order: np.ndarray, again: np.ndarray, mem
     hint = "Remove one of them."
     if len(again) > len(order) / 10 and not member:
         hint = (
-            "The table seems to hold several series: say which column tells them apart with --series, or give another "
-            "time column with --time."
+            "The table seems to hold several series: "
+            + ("give the rows of one of them" if fixed else "say which column tells them apart with --series")
+            + ", or give another time column with --time."
         )
     elif times.tz is None and stamp.month in (3, 4, 10, 11) and stamp.hour <= 3 and (times.hour != 0).any():
         hint = "It may be the hour that autumn's clock change repeats: give times in UTC or with their offset."

@@ -52,8 +52,12 @@ def rows_of(pieces: Sequence[tuple[int, int]]) -> slice | np.ndarray:
     return np.concatenate([np.arange(start, stop) for start, stop in pieces])
 
 
-def check_static(table: Table, columns: Sequence[str], grid: Grid) -> None:
-    """Raises DataError, naming the row, for a static column that changes within a member."""
+def check_static(table: Table, columns: Sequence[str], grid: Grid, *, fixed: bool = False) -> None:
+    """Raises DataError, naming the row, for a static column that changes within a member.
+
+    Args:
+        fixed: an earlier series decided what is static, so that nothing else can be declared.
+    """
     if not columns or not grid.members:
         return
     order = np.arange(len(table)) if grid.order is None else grid.order
@@ -68,8 +72,9 @@ def check_static(table: Table, columns: Sequence[str], grid: Grid) -> None:
         wrong = seen[codes[seen] != own[member[seen]]]
         if len(wrong):
             row = int(order[wrong[0]])
+            advice = "Declare it with --known if its future is known, else with --past."
             raise DataError(
                 f"Column '{name}' was declared static, but it changes within series "
-                f"'{grid.members[member[wrong[0]]].name}' in {table.place(row)}. Declare it with --known if its future "
-                "is known, else with --past."
+                f"'{grid.members[member[wrong[0]]].name}' in {table.place(row)}. "
+                f"{'Mend that value, or train a model that does not take it as static.' if fixed else advice}"
             )

@@ -17,7 +17,7 @@ from heedful.data.split import split as cut
 from heedful.data.windows import Windows, windows
 from heedful.errors import DataError, OptionError
 from heedful.files import write_whole
-from heedful.forecasting import scores
+from heedful.forecasting import findings, scores
 from heedful.forecasting.fitting import speaker
 from heedful.forecasting.frames import tidy
 from heedful.forecasting.inputs import (
@@ -185,7 +185,7 @@ def backtest(
         speakers = {done.bundle.model: speaker(done.bundle, done.bundle.scaler, levels_given), **rivals}
         counted = scores.tally(laid, speakers, levels_given)
         runs.append(_Run(parts=parts, trained=done, test=laid, counted=counted, anew=number % every == 0))
-    result = _result(made, runs, season, folder)
+    result = _result(made, runs, season, wanted, folder)
     return result if folder is None else _save(result, folder)
 
 
@@ -246,7 +246,9 @@ def _share(test: float) -> float:
 # --- the result ---------------------------------------------------------------------------------------------------
 
 
-def _result(series: Series, runs: Sequence[_Run], season: int | None, folder: Path | None) -> Backtest:
+def _result(
+    series: Series, runs: Sequence[_Run], season: int | None, levels: Sequence[float], folder: Path | None
+) -> Backtest:
     naive = scores.naive_errors(runs[0].parts.train, season)
     rows: list[tuple[int | None, str, str, str, float]] = []
     pooled: dict[str, scores.Tally] = {}
@@ -254,10 +256,16 @@ def _result(series: Series, runs: Sequence[_Run], season: int | None, folder: Pa
         own = scores.naive_errors(run.trained.train.span, season)
         rows += [(number, *row) for row in scores.table(run.counted, series.targets, own)]
         for model, sums in run.counted.items():
-            pooled.setdefault(model, scores.Tally.empty(len(series.targets))).merge(sums)
-    rows += [(None, *row) for row in scores.table(pooled, series.targets, naive)]
-    told = pd.DataFrame(rows, columns=["fold", *scores.COLUMNS]).astype({"fold": "Int64"})
+            pooled.setdefault(model, scores.Tally.empty(len(series.targets), len(series.members))).merge(sums)
+    whole = scores.table(pooled, series.targets, naive)
+    told = pd.DataFrame([*rows, *((None, *row) for row in whole)], columns=["fold", *scores.COLUMNS]).astype(
+        {"fold": "Int64"}
+    )
     bundles = [run.trained.bundle for run in runs]
+    notes = [note for bundle in bundles for note in bundle.notes]
+    notes += findings.refusals([bundle.levels for bundle in bundles], levels)
+    notes += findings.uneven(pooled[bundles[0].model], series)
+    notes.append(findings.worth(whole, bundles[0].model, "over all folds"))
     return Backtest(
         name=series.name,
         model=bundles[0].model,
@@ -265,7 +273,7 @@ def _result(series: Series, runs: Sequence[_Run], season: int | None, folder: Pa
         folds=tuple(_fold(number, run) for number, run in enumerate(runs, start=1)),
         scores=told,
         forecasts=pd.concat([_frame(number, run) for number, run in enumerate(runs, start=1)], ignore_index=True),
-        notes=tuple(dict.fromkeys(note for bundle in bundles for note in bundle.notes)),
+        notes=tuple(dict.fromkeys(notes)),
         folder=folder,
     )
 

@@ -6,15 +6,16 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from heedful.bundle import Bundle
+from heedful.bundle import FILES, Bundle, is_bundle
 from heedful.data.scale import Scaler
 from heedful.data.split import Split
 from heedful.data.split import split as cut
 from heedful.data.windows import Windows, windows
 from heedful.errors import DataError
-from heedful.forecasting import scores
+from heedful.forecasting import findings, scores
 from heedful.forecasting.inputs import (
     Columns,
     Progress,
@@ -63,6 +64,7 @@ def fit(
     levels: Sequence[float] = (0.8, 0.95),
     date_format: str | None = None,
     out: str | Path | None = None,
+    overwrite: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Bundle:
     """Trains one model on a table, calibrates its intervals on validation and scores it once on the test part.
@@ -90,10 +92,13 @@ def fit(
         recipe: how it is trained; by default the model's own recipe.
         epochs: at most so many passes over the train windows; the rest of the recipe stays.
         plan: a plan, or the path of its TOML file, in place of a model by name.
-        levels: levels of the intervals that are scored, and given by `predict` unless it is asked for others.
+        levels: levels of the intervals that are scored, and given by `predict` unless it is asked for others. Each
+            series of a table of many is calibrated alone where it has validation windows enough for a level, and
+            together with all others where not.
         date_format: strptime format of the time column when it is ambiguous.
         out: folder for the bundle; "auto" names one under heedful-runs. A training that was cut off goes on from
             there when it is asked for again.
+        overwrite: replaces a bundle that is in this folder, once the new one is complete; never any other file.
         progress: called after every epoch.
 
     Raises: DataError, OptionError or UnknownName when an input cannot be used; nothing is written then.
@@ -135,7 +140,7 @@ def fit(
     test = windows(parts.test, chosen.shape.window, horizon) if len(parts.test) else None
     if test is not None:
         check_targets(test)
-    folder = _folder(out, f"{made.name}-{'-'.join(targets)}-{chosen.model}")
+    folder = _folder(out, f"{made.name}-{'-'.join(targets)}-{chosen.model}-{horizon}-ahead", overwrite)
     try:
         done = train(
             parts,
@@ -166,7 +171,14 @@ def scored(
     speakers = {bundle.model: speaker(bundle, bundle.scaler, levels), **scores.rivals(learned, judged, season)}
     counted = scores.tally(test, speakers, levels)
     rows = scores.table(counted, bundle.targets, scores.naive_errors(parts.train, season))
-    return replace(bundle, scores=tuple(rows), facts=facts | {"test_windows": len(test)})
+    found = findings.uneven(counted[bundle.model], test.span.series)
+    said = findings.worth(rows, bundle.model, "on the test part")
+    return replace(
+        bundle,
+        scores=tuple(rows),
+        notes=(*bundle.notes, *found, said),
+        facts=facts | {"test_windows": len(test)},
+    )
 
 
 def speaker(bundle: Bundle, scaler: Scaler, levels: Sequence[float]) -> scores.Speaker:
@@ -178,8 +190,8 @@ def speaker(bundle: Bundle, scaler: Scaler, levels: Sequence[float]) -> scores.S
     return speak
 
 
-def _folder(out: str | Path | None, name: str) -> Path | None:
-    """Gives the folder for the bundle: a new or empty one, or one that holds a training cut off.
+def _folder(out: str | Path | None, name: str, overwrite: bool) -> Path | None:
+    """Gives the folder for the bundle: a new or empty one, one that holds a training cut off, or a bundle to replace.
 
     Raises: DataError if it holds anything else.
     """
@@ -189,19 +201,43 @@ def _folder(out: str | Path | None, name: str) -> Path | None:
     if folder.exists() and not folder.is_dir():
         raise DataError(f"--out needs a folder, got the file {folder}. Give another name.")
     strange = [p.name for p in folder.iterdir() if not p.name.startswith(_CHECKPOINT)] if folder.is_dir() else []
-    if "bundle.json" in strange:
-        raise DataError(f"The folder {folder} holds a bundle already. Give another --out, or remove that folder.")
+    if is_bundle(folder):
+        strange = [name for name in strange if name not in FILES]
+        if not strange and not overwrite:
+            raise DataError(
+                f"The folder {folder} holds a bundle already. Replace it with --overwrite, or give another --out."
+            )
     if strange:
         raise DataError(f"The folder {folder} holds other files, such as {strange[0]}. Give another --out.")
     return folder
 
 
 def _saved(bundle: Bundle, folder: Path) -> Bundle:
-    """Writes the bundle, then removes what a training that was cut off would have gone on from."""
-    made = replace(bundle, folder=bundle.save(folder))
+    """Writes the bundle, then removes what a training that was cut off would have gone on from.
+
+    A bundle that is replaced is there, whole, until the new one is.
+    """
+    if is_bundle(folder):
+        _replaced(bundle, folder.resolve())
+    else:
+        bundle.save(folder)
     for path in folder.glob(f"{_CHECKPOINT}.*"):
         path.unlink(missing_ok=True)
-    return made
+    return replace(bundle, folder=folder)
+
+
+def _replaced(bundle: Bundle, folder: Path) -> None:
+    try:
+        with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as place:
+            new, old = bundle.save(Path(place) / "new"), Path(place) / "old"
+            folder.replace(old)
+            try:
+                new.replace(folder)
+            except OSError:
+                old.replace(folder)
+                raise
+    except OSError as error:
+        raise DataError(f"{folder} cannot be replaced ({error.strerror or error}). Give another --out.") from error
 
 
 def _ticker(progress: Callable[[Progress], None] | None, label: str, total: int) -> Callable[[int], None] | None:

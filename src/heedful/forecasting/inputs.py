@@ -199,10 +199,26 @@ def check_targets(*laid: Windows) -> None:
         for name, j in zip(series.targets, series.target_indices, strict=True):
             ahead = [(first + one.window, first + one.window + count + one.horizon - 1) for first, count in one.runs]
             if not any(series.observed[start:stop, j].any() for start, stop in ahead):
+                first, last = one.span.ends
                 raise DataError(
-                    f"'{name}' has no observed value in the {one.span.part} part, rows {one.span.start} to "
-                    f"{one.span.stop - 1}. Give another split, or leave those rows out of the table."
+                    f"'{name}' has no observed value in the {one.span.part} part, {len(one.span):,} rows from {first} "
+                    f"to {last}. Give another split, or leave those rows out of the table."
                 )
+
+
+def check_horizon(horizon: int, *parts: Span) -> None:
+    """Refuses a horizon that no window of a part can have: its targets lie inside the part, as does a train look-back.
+
+    Raises: DataError that counts the rows of the part.
+    """
+    for span in parts:
+        longest = max((stop - start for start, stop in span.pieces), default=0)
+        if len(span) and horizon + (span.part == "train") > longest:
+            which = f" in the longest of its {len(span.pieces)} series" if len(span.pieces) > 1 else ""
+            raise DataError(
+                f"A horizon of {horizon:,} rows does not fit the {span.part} part, which has {longest:,} rows{which}. "
+                "Shorten the horizon, or give this part of the split more rows."
+            )
 
 
 def check_split(verb: str, split: Any) -> tuple[float, float, float]:
@@ -216,9 +232,17 @@ def check_split(verb: str, split: Any) -> tuple[float, float, float]:
 
 
 def describe_split(parts: Split) -> dict[str, dict[str, Any]]:
-    """Gives rows and first and last stamp of every part that has rows, as plain values."""
+    """Gives what every part that has rows holds, as plain values: `count` rows, among rows [first, last) of the table.
+
+    Parts of a panel lie inside each other's rows, member by member: there only `count` says how many are theirs.
+    """
     return {
-        span.part: {"rows": [span.start, span.stop], "from": str(span.ends[0]), "to": str(span.ends[1])}
+        span.part: {
+            "rows": [span.start, span.stop],
+            "count": len(span),
+            "from": str(span.ends[0]),
+            "to": str(span.ends[1]),
+        }
         for span in parts
         if len(span)
     }

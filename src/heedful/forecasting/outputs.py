@@ -71,7 +71,8 @@ def forecasts(
     if intervals is None or not levels:
         none = np.empty((0, *point.shape))
         return Forecasts(point, none, none)
-    bounds = [intervals.widen(said.lower[i], said.upper[i], level) for i, level in enumerate(levels)]
+    names = names_of(windows)
+    bounds = [intervals.widen(said.lower[i], said.upper[i], level, names) for i, level in enumerate(levels)]
     lower, upper = (scaler.restore(np.stack(side), windows) for side in zip(*bounds, strict=True))
     return Forecasts(point, lower, upper)
 
@@ -79,7 +80,8 @@ def forecasts(
 def calibrate(net: nn.Module, validation: Windows, scaler: Scaler, levels: Sequence[float]) -> Intervals:
     """Calibrates intervals on the validation windows, at the usual levels and those asked for.
 
-    Where there are very many windows, evenly spread ones are taken: their neighbours tell the same.
+    Where there are very many windows, evenly spread ones are taken: their neighbours tell the same. Members of a panel
+    are calibrated alone where they have enough of them.
     """
     some = thinned(validation, max(1, _CALIBRATED // (validation.horizon * len(validation.span.series.targets))))
     truth = np.concatenate([scaler.batch(part, np.arange(len(part))).y for part in blocks(some)])
@@ -88,10 +90,18 @@ def calibrate(net: nn.Module, validation: Windows, scaler: Scaler, levels: Seque
         said = scaled(net, some, scaler, [level])
         return said.lower[0], said.upper[0]
 
+    names = names_of(some) if len(some.span.series.members) > 1 else None
+    wanted = (*LEVELS, *levels)
     if not _has_spread(net):
         point = scaled(net, some, scaler).point
-        return Intervals.fit(truth, lambda _: (point, point), (*LEVELS, *levels))
-    return Intervals.fit(truth, band, (*LEVELS, *levels))
+        return Intervals.fit(truth, lambda _: (point, point), wanted, names)
+    return Intervals.fit(truth, band, wanted, names)
+
+
+def names_of(windows: Windows) -> list[str]:
+    """Names the member that each window is of."""
+    members = windows.span.series.members
+    return [members[number].name for number in windows.members(np.arange(len(windows)))]
 
 
 def blocks(windows: Windows, numbers: int = _NUMBERS) -> Iterator[Windows]:

@@ -12,7 +12,6 @@ import pandas as pd
 
 from heedful.bundle import Bundle
 from heedful.data.build import build_series
-from heedful.data.calendar import NAMES
 from heedful.data.future import ahead
 from heedful.data.series import Member, Series
 from heedful.data.split import Span
@@ -20,6 +19,7 @@ from heedful.data.step import continue_times
 from heedful.data.table import Table, read
 from heedful.data.windows import Windows
 from heedful.errors import DataError, OptionError
+from heedful.forecasting.findings import few
 from heedful.forecasting.frames import tidy
 from heedful.forecasting.inputs import load_table
 from heedful.forecasting.outputs import Forecasts, forecasts
@@ -37,10 +37,11 @@ def predict(
     date_format: str | None = None,
     levels: Sequence[float] | None = None,
 ) -> pd.DataFrame:
-    """Continues a table beyond its last row.
+    """Continues a table beyond its newest observed target.
 
-    Columns known in advance are read from rows after the last observed target, one for each step of the horizon;
-    calendar and static columns go on by themselves. Every series of a table of many is continued.
+    Rows after it, in which the target is empty, are rows to be forecast. Columns known in advance are read from them,
+    one row for each step of the horizon; calendar and static columns go on by themselves, and of all others nothing
+    is read there. Every series of a table of many is continued.
 
     Args:
         bundle: a bundle or its folder.
@@ -54,15 +55,17 @@ def predict(
              or taken as missing, and how old the newest target value is, stands in `frame.attrs["notes"]`.
     Raises:  DataError if a column or the time is missing, if rows are further apart or closer than in training, if
              there are fewer rows, or fewer observed ones, than the window needs, or if values known in advance are
-             not there; OptionError for a level that was not calibrated.
+             not there; OptionError for a level that was not calibrated, or without a table.
     """
+    if data is None:
+        raise OptionError("predict needs the table to continue, got None. Give its path or a frame.")
     if not isinstance(bundle, Bundle):
         bundle = Bundle.load(bundle)
     wanted = _levels(bundle, levels)
     series = _read(bundle, load_table(data, date_format), time, date_format)
     series, notes = _usable(bundle, series)
     laid = ahead(series, bundle.shape.window, bundle.shape.horizon)
-    scaler = bundle.scaler.for_member(series)
+    scaler = bundle.scaler.for_member(_past(series))
     frame = tidy(laid, forecasts(bundle.ready, laid, scaler, bundle.intervals, wanted), wanted)
     bounds = [f"{side}_{named(level)}" for level in wanted for side in ("lower", "upper")]
     columns = ["series"] if bundle.reading.series else []
@@ -70,7 +73,7 @@ def predict(
     frame = frame[[*columns, "time", "step", "predicted", *bounds]]
     strange = bundle.scaler.unseen(series)
     if strange:
-        notes.append(f"Not seen in training, so scaled by their own rows: {_few(strange)}.")
+        notes.append(f"Not seen in training, so scaled by their own rows: {few(strange)}.")
     frame.attrs["notes"] = (*series.notes, *notes)
     return frame
 
@@ -141,7 +144,7 @@ def _read(bundle: Bundle, table: Table, time: str | None, date_format: str | Non
         levels=reading.levels,
         step=step,
         date_format=date_format,
-        future="keep" if _declared(bundle) else None,
+        future="keep",
     )
     if step.kind != "rows" and not isinstance(series.times, pd.DatetimeIndex):
         raise DataError(
@@ -151,17 +154,14 @@ def _read(bundle: Bundle, table: Table, time: str | None, date_format: str | Non
     return series if step.kind == "rows" else replace(series, step=step)
 
 
-def _declared(bundle: Bundle) -> bool:
-    """True if there are columns whose future only the table can tell."""
-    return bool(set(bundle.reading.known) - set(bundle.reading.static) - set(NAMES))
-
-
 def _usable(bundle: Bundle, series: Series) -> tuple[Series, list[str]]:
     """Leaves out members whose newest rows cannot carry a forecast, and says how old their newest values are.
 
     Raises: DataError if there is none that can.
     """
-    reasons, keep, notes = {}, [], []
+    reasons: dict[str, str] = {}
+    told: dict[str, list[str]] = {}
+    keep = []
     ahead_rows = series.ahead or (0,) * len(series.members)
     for member, number in zip(series.members, ahead_rows, strict=True):
         why, said = _fault(bundle, series, member, number)
@@ -169,13 +169,22 @@ def _usable(bundle: Bundle, series: Series) -> tuple[Series, list[str]]:
             reasons[member.name] = why
             continue
         keep.append((member, number))
-        notes += [f"{note} ({member.name})" if len(series.members) > 1 else note for note in said]
+        for note in said:
+            told.setdefault(note, []).append(member.name)
+    notes = [f"{note} ({few(names)})" if len(series.members) > 1 else note for note, names in told.items()]
     if not keep:
         raise DataError(next(iter(reasons.values())))
     if reasons:
-        notes.append(f"Not continued, for they lack their newest {bundle.shape.window} rows: {_few(list(reasons))}.")
+        notes.append(f"Not continued, for they lack their newest {bundle.shape.window} rows: {few(list(reasons))}.")
     members, numbers = zip(*keep, strict=True)
     return replace(series, members=members, ahead=numbers if series.ahead else ()), notes
+
+
+def _past(series: Series) -> Series:
+    """Leaves the rows to be forecast out of every member."""
+    numbers = series.ahead or (0,) * len(series.members)
+    members = tuple(replace(m, stop=m.stop - number) for m, number in zip(series.members, numbers, strict=True))
+    return replace(series, members=members, ahead=())
 
 
 def _fault(bundle: Bundle, series: Series, member: Member, number: int) -> tuple[str, list[str]]:
@@ -186,6 +195,11 @@ def _fault(bundle: Bundle, series: Series, member: Member, number: int) -> tuple
         have = stop - member.start
         return f"predict needs the last {window} rows of {names}, got {have}. Give a table with more rows.", []
     notes = []
+    if number > (bundle.shape.horizon if bundle.reading.awaited else 0):
+        notes.append(
+            f"The forecast begins after {series.times[stop - 1]}, the newest observed value of {names}: the table's "
+            f"{number:,} {'row' if number == 1 else 'rows'} after it {'has' if number == 1 else 'have'} none."
+        )
     for name, j in zip(series.targets, series.target_indices, strict=True):
         seen = series.observed[member.start : stop, j][::-1]
         gone = window - int(seen[:window].sum())
@@ -221,7 +235,3 @@ def _lengthened(series: Series, rows: int) -> Series:
     observed = np.concatenate([series.observed, np.zeros((rows, series.observed.shape[1]), dtype=bool)])
     times = series.times.append(continue_times(series.times, series.step, rows))
     return replace(series, values=values, observed=observed, times=times, members=())
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")

@@ -22,24 +22,31 @@ Speaker = Callable[[Windows], Forecasts]
 class Tally:
     """Running sums over windows, one number for each target.
 
-    Shape: truth, forecasts (n, P, M); sums (M,).
+    `bands` counts, level by level, the observed values that were given bounds, those of them inside, and sums the
+    widths; for every member of a panel alone, for one may be missed as often as another is held.
+
+    Shape: truth, forecasts (n, P, M); sums (M,); bands (3, members, M).
     """
 
     count: np.ndarray
     absolute: np.ndarray
     squared: np.ndarray
     relative: np.ndarray
-    inside: dict[float, np.ndarray] = field(default_factory=dict)
-    width: dict[float, np.ndarray] = field(default_factory=dict)
+    members: int = 1
+    bands: dict[float, np.ndarray] = field(default_factory=dict)
 
     @staticmethod
-    def empty(targets: int) -> Tally:
+    def empty(targets: int, members: int = 1) -> Tally:
         """Nothing counted yet."""
         count, absolute, squared, relative = np.zeros((4, targets))
-        return Tally(count=count, absolute=absolute, squared=squared, relative=relative)
+        return Tally(count=count, absolute=absolute, squared=squared, relative=relative, members=members)
 
-    def add(self, truth: np.ndarray, said: Forecasts, levels: Sequence[float]) -> None:
-        """Counts forecasts of windows; truth that was never observed is left out."""
+    def add(self, truth: np.ndarray, said: Forecasts, levels: Sequence[float], members: np.ndarray) -> None:
+        """Counts forecasts of windows; truth that was never observed is left out.
+
+        Args:
+            members: number of the member that each window is of.
+        """
         seen = ~np.isnan(truth)
         error = np.where(seen, np.abs(truth - said.point), 0.0)
         size = np.where(seen, np.abs(truth) + np.abs(said.point), 0.0)
@@ -48,10 +55,11 @@ class Tally:
         self.squared += np.square(error).sum((0, 1))
         self.relative += np.divide(error, size, out=np.zeros_like(error), where=size > 0).sum((0, 1))
         for level, lower, upper in zip(levels, said.lower, said.upper, strict=True):
-            held = seen & (lower <= truth) & (truth <= upper)
-            wide = np.where(seen, upper - lower, 0.0)
-            self.inside[level] = self.inside.get(level, 0.0) + held.sum((0, 1))
-            self.width[level] = self.width.get(level, 0.0) + wide.sum((0, 1))
+            given = seen & ~np.isnan(lower) & ~np.isnan(upper)
+            held = given & (lower <= truth) & (truth <= upper)
+            wide = np.where(given, upper - lower, 0.0)
+            for row, values in zip(self._band(level), (given, held, wide), strict=True):
+                np.add.at(row, members, values.sum(1))
 
     def merge(self, other: Tally) -> None:
         """Counts what another tally counted."""
@@ -59,9 +67,8 @@ class Tally:
         self.absolute += other.absolute
         self.squared += other.squared
         self.relative += other.relative
-        for level, inside in other.inside.items():
-            self.inside[level] = self.inside.get(level, 0.0) + inside
-            self.width[level] = self.width.get(level, 0.0) + other.width[level]
+        for level, band in other.bands.items():
+            self._band(level)[:] += band
 
     def metrics(self, target: int, naive: float, base: Tally) -> dict[str, float]:
         """Reads the metrics of one target off the sums; skill is against the sums of persistence."""
@@ -77,10 +84,14 @@ class Tally:
             "mase": mae / naive if naive > 0 else float("nan"),
             "skill": 1 - rmse / least if least > 0 else float("nan"),
         }
-        for level, inside in self.inside.items():
-            found[f"coverage_{named(level)}"] = float(inside[target]) / count
-            found[f"width_{named(level)}"] = float(self.width[level][target]) / count
+        for level, band in self.bands.items():
+            given, held, wide = band[:, :, target].sum(1)
+            found[f"coverage_{named(level)}"] = float(held / given) if given else float("nan")
+            found[f"width_{named(level)}"] = float(wide / given) if given else float("nan")
         return found
+
+    def _band(self, level: float) -> np.ndarray:
+        return self.bands.setdefault(level, np.zeros((3, self.members, len(self.count))))
 
 
 def named(level: float) -> str:
@@ -94,12 +105,14 @@ def named(level: float) -> str:
 
 def tally(windows: Windows, speakers: Mapping[str, Speaker], levels: Sequence[float]) -> dict[str, Tally]:
     """Counts every window once for every speaker, block by block; levels are those of speakers that have bounds."""
-    counted = {name: Tally.empty(len(windows.span.series.targets)) for name in speakers}
+    series = windows.span.series
+    counted = {name: Tally.empty(len(series.targets), len(series.members)) for name in speakers}
     for part in blocks(windows):
-        truth = targets_last(windows, part.targets(np.arange(len(part))).astype(np.float64))
+        index = np.arange(len(part))
+        truth, members = targets_last(windows, part.targets(index).astype(np.float64)), part.members(index)
         for name, speak in speakers.items():
             said = Forecasts(*(targets_last(windows, one) for one in speak(part)))
-            counted[name].add(truth, said, levels if len(said.lower) else ())
+            counted[name].add(truth, said, levels if len(said.lower) else (), members)
     return counted
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from torch import nn
 
+from heedful.baselines import Linear
 from heedful.data.scale import Scaler
 from heedful.data.series import Series
 from heedful.data.split import Split
 from heedful.errors import DataError
-from heedful.forecasting.inputs import window_of
+from heedful.forecasting.inputs import check_horizon, window_of
 from heedful.models import ModelSpec, Shape, get
 from heedful.models.compose import compose
 from heedful.models.plan import Plan
@@ -24,7 +25,12 @@ SCOUTED = "heedful"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Settings:
-    """All that is decided before a network is built; `plan` is None for a published model."""
+    """All that is decided before a network is built.
+
+    Args:
+        plan: None for a published model.
+        line: the closed-form map that decided, for the network's linear skip to start from; None if none did.
+    """
 
     model: str
     shape: Shape
@@ -32,6 +38,7 @@ class Settings:
     recipe: Recipe
     build: Callable[[Shape], nn.Module]
     scaling: str
+    line: Linear | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -51,8 +58,10 @@ def settings(
     For the model "heedful" the closed-form map decides look-back and centring; other models take the look-back by
     rule where none is given.
 
-    Raises: UnknownName for a model that is not there; DataError or OptionError for a plan that cannot be used.
+    Raises: UnknownName for a model that is not there; DataError or OptionError for a plan that cannot be used, and for
+            a horizon that a part is too short for.
     """
+    check_horizon(horizon, *parts)
     spec, given = (None, read_plan(plan)) if plan is not None else (get(model), None)
     series = parts.train.series
     found = _scouted(parts, window, horizon) if spec is not None and spec.name == SCOUTED else None
@@ -70,6 +79,7 @@ def settings(
         ),
         build=builder(chosen, spec),
         scaling=spec.scaling if spec else "standard",
+        line=found.linear if found else None,
         notes=_notes(spec, found, horizon, window),
     )
 

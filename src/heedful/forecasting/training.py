@@ -130,7 +130,7 @@ def _fits(
     nets = [built(chosen.build, shape, seed) for seed in seeds]
     for net in nets:
         with suppress(DataError):  # too many gaps for a closed form: the map beside the network starts at zero
-            start_line(net, learned, judged, scaler)
+            start_line(net, learned, judged, scaler, chosen.line)
     together = len(seeds) > 1 and stackable(nets[0], window=shape.window, features=shape.features)
     groups = [list(range(len(seeds)))] if together else [[i] for i in range(len(seeds))]
     fits: list[Fit] = []
