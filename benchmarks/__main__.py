@@ -19,7 +19,7 @@ def rows(name: str) -> list[tuple[str, float, str]]:
     return json.loads(printed.splitlines()[-1])
 
 
-LONG = {"accuracy"}  # takes hours and is a command of its own: make bench-accuracy
+LONG = {"accuracy", "statistics"}  # commands of their own: make bench-accuracy, make bench-statistics
 
 
 def main() -> int:

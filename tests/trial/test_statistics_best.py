@@ -29,6 +29,15 @@ def test_the_model_confidence_set_agrees_with_arch():
     assert list(found.kept) == theirs.included
 
 
+def test_p_values_never_fall_as_models_leave_the_set():
+    table = np.random.default_rng(9).standard_normal((6, 300)) ** 2 + np.array([0, 0, 1, 1, 1, 1])[:, None] / 4
+    theirs = MCS(table.T, size=0.1, reps=DRAWS, block_size=3, method="R", seed=1)
+    theirs.compute()
+    found = np.sort(model_confidence_set(table, block=3, draws=DRAWS).p)
+    assert found.tolist() == pytest.approx(np.sort(theirs.pvalues["Pvalue"]).tolist(), abs=0.035)
+    assert found[3] == found[4] < 1  # without the maximum, 0.68 against 0.83
+
+
 def test_hansens_test_agrees_with_arch():
     """arch maximises differences that it does not divide by their spread, so these have the same one."""
     table = losses()

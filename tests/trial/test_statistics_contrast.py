@@ -148,6 +148,17 @@ def test_a_drift_is_seen_and_widens_the_interval():
     assert found.error > 1.5 * shuffled.error
 
 
+def test_drifting_blocks_count_for_less_than_the_same_blocks_in_another_order():
+    a, b = pair(6)
+    a = a + np.linspace(-1, 1, 240)
+    order = np.array([3, 10, 0, 7, 5, 11, 2, 8, 1, 9, 4, 6])
+    moved = (np.arange(12)[order][:, None] * 20 + np.arange(20)).ravel()
+    found, mixed = contrast(a, b, horizon=1), contrast(a[:, moved], b[:, moved], horizon=1)
+    assert found.drift > 0.3 >= mixed.drift
+    assert sorted(found.block_means) == pytest.approx(sorted(mixed.block_means))
+    assert found.error > 1.2 * mixed.error
+
+
 def test_seeds_that_differ_widen_the_interval():
     a, b = pair(7, seeds=5)
     apart = contrast(a + np.array([[-1.0], [1], [-1], [1], [0]]), b, horizon=1)

@@ -73,9 +73,10 @@ def test_too_few_blocks_or_seeds_decide_nothing():
     few = judged(made(-0.3, 0.01, blocks=5), strong)
     assert few.outcome == "not decidable with this test set"
     assert "room for 5 independent blocks" in few.reasons[0]
-    alone = judged(made(-0.3, 0.01, seeds=1), strong)
-    assert (alone.outcome, alone.causes[0]) == ("not decidable with this test set", "one seed")
-    assert judged(made(-0.3, 0.01, blocks=6, seeds=2), strong).outcome == "helps"
+    alone = judged(made(-0.3, 0.01, seeds=2), strong)
+    assert (alone.outcome, alone.causes[0]) == ("not decidable with this test set", "few seeds")
+    assert "With 2 of the 3 seeds needed" in alone.reasons[0]
+    assert judged(made(-0.3, 0.01, blocks=6, seeds=3), strong).outcome == "helps"
 
 
 def test_under_drift_no_difference_is_not_stated_but_a_strong_one_stands():
@@ -93,6 +94,8 @@ def test_no_answer_contradicts_its_interval():
     close = made(-0.05, 0.055)
     assert close.p_better < 0.05
     assert judged(close, close).outcome == "not decidable with this test set"
+    assert judged(made(-0.3, 0.01), close).outcome != "helps"
+    assert judged(close, made(-0.3, 0.01)).outcome != "helps"
     assert judged(made(0.05, 0.055), close).outcome == "not decidable with this test set"
 
 
