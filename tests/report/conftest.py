@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from heedful.data import Series, Step, split, windows
+from heedful.trial.family import Question
 from heedful.trial.result import Comparison, Epoch, ModelNote, RecordedMap, Trial
 
 NETWORKS = {
@@ -36,6 +38,7 @@ def make_comparison(
     epochs: int = 30,
     run: dict[str, object] | None = None,
     notes: tuple[str, ...] = (),
+    asked: tuple[Question, ...] = (),
 ) -> Comparison:
     """Makes a comparison whose forecasts are the truth with more and more noise."""
     rng = np.random.default_rng(7)
@@ -111,6 +114,7 @@ def make_comparison(
         trials=tuple(trials),
         models=models,
         notes=notes,
+        asked=asked,
         finished=finished,
         run={
             "command": "heedful compare site.csv --target load",
@@ -131,6 +135,28 @@ def _maps(rng: np.random.Generator, name: str, count: int, window: int) -> tuple
         weights = 1 / (1 + np.exp(-rng.normal(size=(newest, 16, 1))))
         return (RecordedMap(name="gate", axes=("batch", "channel", "one"), weights=weights, first=count - newest),)
     return ()
+
+
+ARMS = ("cnn-lstm", "cnn-lstm+eca", "cnn-lstm+eca+placebo", "cnn-lstm+eca+wide")
+
+
+def make_trial(*, order: tuple[str, ...] = ARMS, **options: Any) -> Comparison:
+    """Makes a trial of one attention; the arms in `order` have more and more noise."""
+    question = Question(
+        attention="eca",
+        backbone="cnn-lstm",
+        arm="cnn-lstm+eca",
+        none=("cnn-lstm",),
+        placebo="cnn-lstm+eca+placebo",
+        wide="cnn-lstm+eca+wide",
+    )
+    return make_comparison(networks=dict.fromkeys(order, "preset"), asked=(question,), **options)
+
+
+@pytest.fixture
+def trial() -> Callable[..., Comparison]:
+    """Maker of trials of attention."""
+    return make_trial
 
 
 @pytest.fixture

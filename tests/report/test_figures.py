@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,8 @@ import pytest
 
 from heedful import metrics
 from heedful.report import figures, view
+from heedful.report.figures.learning import _log_ticks
+from heedful.report.language import language
 from heedful.trial.result import Comparison, Epoch
 
 Make = Callable[..., Comparison]
@@ -66,7 +69,7 @@ def test_step_errors_are_the_rmse_of_each_step(make: Make) -> None:
 def test_learning_curves_mark_the_kept_epoch_of_every_seed(make: Make) -> None:
     page = view.page_data(make(seeds=2, epochs=12))
     line = next(one for one in page.lines if one.name == "cnn_lstm")
-    figure = figures.learning(line)
+    figure = figures.learning(page, line)
     kept = [t for t in figure.data if t.name.startswith("kept")]
     assert [t.x[0] for t in kept] == [t.best_epoch for t in line.trials]
     assert len(figure.data) == 6
@@ -77,7 +80,7 @@ def test_a_heat_map_puts_the_newest_step_at_one_and_keeps_the_weights(make: Make
     page = view.page_data(comparison)
     one = page.maps[0]
     trial = next(t for t in comparison.trials if t.maps and t.maps[0].axes == ("batch", "time"))
-    heat = figures.heat_map(one, "time", True).data[0]
+    heat = figures.heat_map(page, one).data[0]
     assert (heat.y[0], heat.y[-1]) == (comparison.window, 1)
     # Pictures carry single precision.
     np.testing.assert_allclose(heat.z, trial.maps[0].weights.T, rtol=1e-6)
@@ -108,4 +111,50 @@ def test_the_overview_is_a_picture_and_touches_no_global_state(make: Make, tmp_p
 @pytest.mark.parametrize(("low", "ticks"), [(0.3, []), (0.02, [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0])])
 def test_losses_close_together_get_a_linear_axis_that_is_never_without_labels(low: float, ticks: list[float]) -> None:
     trial = SimpleNamespace(history=(Epoch(train=1.0, validation=low),))
-    assert figures._log_ticks(SimpleNamespace(trials=(trial,))) == ticks
+    assert _log_ticks(SimpleNamespace(trials=(trial,))) == ticks
+
+
+def test_figures_are_labelled_in_the_language_of_the_page(make: Make, trial: Make) -> None:
+    comparison = make(horizon=3, times=pd.date_range("2021-03-01", periods=400, freq="h", tz="Asia/Shanghai"))
+    page = view.page_data(comparison, language("zh"))
+    tried = trial()
+    asked = view.page_data(tried, language("zh"))
+    drawn = [
+        figures.curves(page),
+        figures.residuals_over_time(page),
+        figures.residual_spread(page),
+        figures.residual_histogram(page),
+        figures.step_errors(page),
+        *(figures.learning(page, line) for line in page.lines if line.kind != "baseline"),
+        *(figures.heat_map(page, one) for one in page.maps),
+        *(figures.profile(page, one) for one in page.maps),
+        figures.forest(asked, tried),
+        figures.cost(asked, tried),
+    ]
+    names = {
+        "load",
+        "RMSE",
+        "Asia",
+        "Shanghai",
+        "time",
+        "extra",
+        "br",
+        *re.findall(r"[A-Za-z]+", " ".join(tried.models)),
+    }
+    names |= set(re.findall(r"[A-Za-z]+", " ".join(comparison.models)))
+    for figure in drawn:
+        titles = [figure.layout.xaxis.title.text, figure.layout.yaxis.title.text]
+        titles += [trace.name for trace in figure.data] + [trace.hovertemplate for trace in figure.data]
+        left = {w for t in titles for w in re.findall(r"[A-Za-z]{2,}", re.sub(r"%\{[^}]*\}", "", t or ""))}
+        assert left <= names
+        assert "Microsoft YaHei" in figure.layout.font.family
+
+
+def test_a_forest_draws_every_effect_with_its_interval_in_percent(trial: Make) -> None:
+    comparison = trial()
+    figure = figures.forest(view.page_data(comparison), comparison)
+    (answer,) = comparison.answers
+    for trace, one in zip(figure.data, (answer.against_none, answer.against_placebo, answer.against_wide), strict=True):
+        assert trace.x[0] == pytest.approx(100 * one.effect)
+        assert trace.x[0] + trace.error_x.array[0] == pytest.approx(100 * one.high)
+        assert trace.x[0] - trace.error_x.arrayminus[0] == pytest.approx(100 * one.low)

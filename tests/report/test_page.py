@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs
 
-from heedful.errors import DataError
+from heedful.errors import DataError, UnknownName
 from heedful.report import page, view, write_report
 from heedful.trial.result import Comparison
 
@@ -226,4 +226,55 @@ def test_a_failed_write_keeps_the_old_report_and_leaves_no_scrap(
 def test_a_comparison_without_trials_is_refused_and_nothing_is_written(make: Make, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="at least one finished trial"):
         write_report(replace(make(), trials=()), tmp_path / "report.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_controls_of_a_trial_are_folded_away_from_chips_cards_and_learning_curves(trial: Make) -> None:
+    html = own(page.render(trial()))
+    folded = re.findall(r"<details>.*?</details>", html, re.S)
+    assert len(folded) == 4  # chips stand above forecasts and above errors
+    for name in ("cnn-lstm+eca+placebo", "cnn-lstm+eca+wide"):
+        assert all(name in part for part in folded)
+        assert f'data-model="{name}"' not in re.sub(r"<details>.*?</details>", "", html, flags=re.S)
+    assert not any('data-model="cnn-lstm+eca"' in part for part in folded)
+    assert "2 controls of the trial of attention" in Reader(html).text
+    assert "<details>" not in own(page.render(trial(order=("cnn-lstm",))))
+
+
+def test_negative_numbers_of_the_answer_have_true_minus_signs(trial: Make) -> None:
+    text = Reader(own(page.render(trial()))).text
+    assert re.search(r"[\[ (]−\d", text)
+    assert re.findall(r"[\[ (]-\d[\d.]*", text) == []
+
+
+def test_the_chinese_page_is_chinese_but_for_names(make: Make, trial: Make) -> None:
+    for comparison in (make(horizon=3, holes=True), trial(), make(networks={}, times=pd.RangeIndex(400))):
+        html = own(page.render(comparison, "zh"))
+        assert '<html lang="zh">' in html
+        assert "'Microsoft YaHei', 'Noto Sans CJK SC'" in html
+        comments = [*comparison.series.notes, *(model.summary for model in comparison.models.values())]
+        comments += [note + ":" for trial_ in comparison.trials for note in trial_.notes]
+        text = " ".join(Reader(html).words)
+        for known in sorted(comments, key=len, reverse=True):
+            text = text.replace(known, "")
+        text = text.split("如何复现")[-2]  # below stand the words of options
+        names = set(re.findall("[a-z]+", " ".join(comparison.models)))
+        assert set(re.findall(r"[A-Za-z]{2,}", text)) <= FIELD_WORDS | names
+
+
+FIELD_WORDS = {"Heedful", "MAE", "RMSE", "sMAPE", "MASE", "Holm", "load", "site", "wind", "forecasts", "csv", "parquet"}
+FIELD_WORDS |= {"pool", "gate"}  # names of recorded maps
+
+
+def test_english_is_what_a_page_is_in_if_nothing_else_is_asked(make: Make) -> None:
+    comparison = make()
+    assert page.render(comparison) == page.render(comparison, "en")
+    assert '<html lang="en">' in page.render(comparison)
+    assert "Plotly.register(" not in own(page.render(comparison))
+    assert 'Plotly.register({"dictionary"' in own(page.render(comparison, "zh"))
+
+
+def test_an_unknown_language_is_refused_and_nothing_is_written(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="Unknown language 'de'"):
+        write_report(make(), tmp_path / "report.html", language="de")
     assert list(tmp_path.iterdir()) == []

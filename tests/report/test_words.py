@@ -9,19 +9,16 @@ import pandas as pd
 import pytest
 
 from heedful.report import words
-from heedful.report.view import clock
+from heedful.report.clock import clock
+from heedful.report.language import language
 from heedful.trial.result import Comparison
 
 Make = Callable[..., Comparison]
+ENGLISH = language("en")
 
 
 def column(key: str, better: int) -> words.Column:
     return words.Column(key=key, title=key, unit="", better=better, meaning="")
-
-
-def test_a_negative_detail_gets_a_true_minus() -> None:
-    assert words.signed("skill -0.100") == "skill \u2212" + "0.100"
-    assert words.signed("3 of 24 steps") == "3 of 24 steps"
 
 
 @pytest.mark.parametrize(("better", "best"), [(-1, [True, False, False]), (1, [False, True, False]), (0, [False] * 3)])
@@ -34,13 +31,13 @@ def test_the_best_of_a_column_follows_its_direction(better: int, best: list[bool
 
 
 def test_a_column_without_numbers_is_left_out(make: Make) -> None:
-    assert "directional" in {c.key for c in words.columns(make())}
-    assert "directional" not in {c.key for c in words.columns(make(horizon=2))}
+    assert "directional" in {c.key for c in words.columns(make(), ENGLISH)}
+    assert "directional" not in {c.key for c in words.columns(make(horizon=2), ENGLISH)}
 
 
 def test_the_split_is_told_in_rows_and_stamps(make: Make) -> None:
     comparison = make()
-    train, _, test = words.parts(comparison, clock(comparison.series.times))
+    train, _, test = words.parts(comparison, clock(comparison.series.times, ENGLISH), ENGLISH)
     assert (train.rows, train.count) == ("rows 0 to 279", "280")
     assert test.times == "2021-03-14 08:00 to 2021-03-17 15:00"
     assert train.share + test.share == pytest.approx(90)
@@ -54,7 +51,8 @@ def test_nested_run_values_are_written_without_brackets() -> None:
             "split": {"train": [0, 70]},
             "options": {"seeds": [0, 1], "recipe": {"learning_rate": 0.001, "clip": None}},
             "finished": True,
-        }
+        },
+        ENGLISH,
     )
     assert command == "heedful compare"
     assert rest == [("seeds", "0, 1"), ("recipe", "learning rate 0.001"), ("finished", "yes")]

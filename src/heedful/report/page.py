@@ -15,7 +15,8 @@ from plotly.offline import get_plotlyjs
 
 from heedful.errors import DataError
 from heedful.files import write_whole
-from heedful.report import answers, figures, view, words
+from heedful.report import answers, figures, told, view, words
+from heedful.report.language import language as read
 from heedful.trial.effects import ASSUMED, NOT_CONCLUDED
 
 if TYPE_CHECKING:
@@ -31,42 +32,52 @@ class Plot:
     alt: str
 
 
-def write_report(comparison: Comparison, path: Path) -> Path:
+def write_report(comparison: Comparison, path: Path, language: str = "en") -> Path:
     """Writes the report page; an older one is replaced only once the new one is complete.
 
-    Raises: DataError for a comparison without a single finished trial.
+    Args:
+        comparison: what was compared.
+        path: the file to write.
+        language: one of `heedful.report.language.languages()`.
+
+    Raises: DataError for a comparison without a single finished trial; UnknownName for an unknown language.
     """
-    html = render(comparison)
+    html = render(comparison, language)
     path = Path(path)
     return write_whole(path, html)
 
 
-def render(comparison: Comparison) -> str:
-    """Gives the report page as text."""
+def render(comparison: Comparison, language: str = "en") -> str:
+    """Gives the report page as text.
+
+    Raises: DataError for a comparison without a single finished trial; UnknownName for an unknown language.
+    """
+    say = read(language)
     if not comparison.trials:
         raise DataError("The report needs at least one finished trial, got none. Let the comparison run longer.")
-    page = view.page_data(comparison)
-    plots = _plots(page) | (_answered(comparison, page) if comparison.answers else {})
-    columns = words.columns(comparison)
-    command, run = words.repeat(comparison.run)
-    cells = {column.key: words.cells(comparison.summary, column) for column in columns}
+    page = view.page_data(comparison, say)
+    plots = _plots(page) | (_answered(page, comparison) if comparison.answers else {})
+    columns = words.columns(comparison, say)
+    command, run = words.repeat(comparison.run, say)
     return _template("report.html.j2").render(
+        say=say,
+        t=say.html,
         comparison=comparison,
         page=page,
-        parts=words.parts(comparison, page.clock),
-        facts=words.facts(comparison, page.clock),
-        verdict=words.verdict(comparison),
+        parts=words.parts(comparison, page.clock, say),
+        facts=words.facts(comparison, page.clock, say),
+        verdict=words.verdict(comparison, say),
         general=[f for f in comparison.findings[1 if comparison.answers else 0 :] if not f.models],
-        told=[f for f in comparison.findings if f.models],
-        signed=words.signed,
+        named=[f for f in comparison.findings if f.models],
         notes=dict.fromkeys((*comparison.series.notes, *comparison.notes)),
         missing=words.missing(comparison),
         columns=columns,
-        cells=cells,
+        cells={column.key: words.cells(comparison.summary, column) for column in columns},
         seeds=max(len(line.trials) for line in page.lines),
+        about=told.about,
         reference=words.is_reference,
         plots=plots,
-        answers=answers.rows(comparison.answers),
+        answers=answers.rows(comparison.answers, say),
         assumed=ASSUMED,
         not_concluded=NOT_CONCLUDED,
         learned=[line for line in page.lines if any(t.history for t in line.trials)],
@@ -82,30 +93,29 @@ def render(comparison: Comparison) -> str:
 
 
 def _plots(page: view.PageData) -> dict[str, Plot]:
+    say = page.say
     plots = [
-        Plot(id="curves", figure=figures.curves(page), alt="Truth and forecasts over time"),
-        Plot(id="errors", figure=figures.residuals_over_time(page), alt="Forecast errors over time"),
-        Plot(id="spread", figure=figures.residual_spread(page), alt="Spread of forecast errors of each model"),
-        Plot(id="histogram", figure=figures.residual_histogram(page), alt="Distribution of forecast errors"),
+        Plot(id="curves", figure=figures.curves(page), alt=say("alt.curves")),
+        Plot(id="errors", figure=figures.residuals_over_time(page), alt=say("alt.errors")),
+        Plot(id="spread", figure=figures.residual_spread(page), alt=say("alt.spread")),
+        Plot(id="histogram", figure=figures.residual_histogram(page), alt=say("alt.histogram")),
     ]
     if page.horizon > 1:
-        plots.append(Plot(id="steps", figure=figures.step_errors(page), alt="RMSE at every step of the horizon"))
+        plots.append(Plot(id="steps", figure=figures.step_errors(page), alt=say("alt.steps")))
     for i, line in enumerate(page.lines):
         if any(t.history for t in line.trials):
-            alt = f"Training and validation loss of {line.name}"
-            plots.append(Plot(id=f"learning-{i}", figure=figures.learning(line), alt=alt))
-    colours = {line.name: line.colour for line in page.lines}
+            alt = say("alt.learning", model=line.name)
+            plots.append(Plot(id=f"learning-{i}", figure=figures.learning(page, line), alt=alt))
     for i, one in enumerate(page.maps):
-        heat = figures.heat_map(one, figures.label(page.clock.title), page.clock.dated)
-        plots.append(Plot(id=f"map-{i}", figure=heat, alt=f"Attention weights of {one.model} over time"))
-        mean = figures.profile(one, colours[one.model])
-        plots.append(Plot(id=f"profile-{i}", figure=mean, alt=f"Mean attention weights of {one.model}"))
+        heat, mean = figures.heat_map(page, one), figures.profile(page, one)
+        plots.append(Plot(id=f"map-{i}", figure=heat, alt=say("alt.map", model=one.model)))
+        plots.append(Plot(id=f"profile-{i}", figure=mean, alt=say("alt.profile", model=one.model)))
     return {plot.id: plot for plot in plots}
 
 
-def _answered(comparison: Comparison, page: view.PageData) -> dict[str, Plot]:
-    forest = Plot(id="forest", figure=answers.forest(comparison), alt="Effect of every attention against its controls")
-    cost = Plot(id="cost", figure=answers.cost(comparison, page), alt="Error of every network against training time")
+def _answered(page: view.PageData, comparison: Comparison) -> dict[str, Plot]:
+    forest = Plot(id="forest", figure=figures.forest(page, comparison), alt=page.say("alt.forest"))
+    cost = Plot(id="cost", figure=figures.cost(page, comparison), alt=page.say("alt.cost"))
     return {plot.id: plot for plot in (forest, cost)}
 
 

@@ -11,7 +11,9 @@ import numpy as np
 from markupsafe import Markup
 
 from heedful.baselines import PERSISTENCE
-from heedful.report.view import Clock
+from heedful.report import told
+from heedful.report.clock import Clock
+from heedful.report.language import Language
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,51 +33,32 @@ class Column:
     meaning: str
 
 
-def columns(comparison: Comparison) -> tuple[Column, ...]:
+def columns(comparison: Comparison, say: Language) -> tuple[Column, ...]:
     """Gives the columns that have at least one number in them."""
-    season = comparison.season or 1
-    words = {
-        "target": comparison.series.target,
-        "naive": f"the value {season} rows earlier" if season > 1 else "the value one row earlier",
-    }
-    table = comparison.summary
+    season, table = comparison.season or 1, comparison.summary
     return tuple(
         Column(
             key=key,
-            title=title,
-            unit=words.get(unit, unit),
+            title=say(f"columns.{key}"),
+            unit=comparison.series.target if key in ("mae", "rmse") else say(f"column_units.{key}"),
             better=better,
-            meaning=_MEANINGS[key].format(**words),
+            meaning=say(f"meanings.{key}", season=season, count=season),
         )
-        for key, title, unit, better in _COLUMNS
+        for key, better in _COLUMNS.items()
         if np.isfinite(table[key].to_numpy(dtype=np.float64)).any()
     )
 
 
-_COLUMNS = (
-    ("mae", "MAE", "target", -1),
-    ("rmse", "RMSE", "target", -1),
-    ("smape", "sMAPE", "%", -1),
-    ("r2", "R²", "no unit", 1),
-    ("mase", "MASE", "no unit", -1),
-    ("skill", "Skill", "vs persistence", 1),
-    ("directional", "Direction", "share right", 1),
-    ("parameters", "Parameters", "count", 0),
-    ("seconds", "Time", "s per seed", 0),
-)
-_MEANINGS = {
-    "mae": "Mean absolute error: how far off a forecast is on average.",
-    "rmse": "Root of the mean squared error: like MAE, but large misses weigh more. First sorted by it.",
-    "smape": "Symmetric mean absolute percentage error, 200 |y − f| / (|y| + |f|): 0 is perfect, 200 "
-    "the worst. It misleads where the target comes near zero.",
-    "r2": "Share of the test variance explained: 1 is perfect, 0 is no better than the mean of the test "
-    "part. High values come easily on slow series; read it beside skill.",
-    "mase": "MAE divided by the MAE, on the train rows, of repeating {naive}: below 1 is better than that.",
-    "skill": "1 − RMSE / RMSE of persistence, which repeats the last known value: above 0 beats it, below 0 is worse.",
-    "directional": "Share of steps whose up or down was forecast rightly; a coin gets 0.5. "
-    "Persistence names no direction.",
-    "parameters": "Numbers that training adjusts.",
-    "seconds": "Seconds to train one seed and to forecast, on the machine that ran this.",
+_COLUMNS = {
+    "mae": -1,
+    "rmse": -1,
+    "smape": -1,
+    "r2": 1,
+    "mase": -1,
+    "skill": 1,
+    "directional": 1,
+    "parameters": 0,
+    "seconds": 0,
 }
 
 
@@ -148,28 +131,22 @@ def number(value: float, digits: int, *, tiny: bool = True) -> str:
     return text.replace("-", "−")
 
 
-def verdict(comparison: Comparison) -> str:
+def verdict(comparison: Comparison, say: Language) -> str:
     """Says what a trial found and which model did best; findings about the whole table follow it on the page."""
     table = comparison.summary
     best = table.index[0]
-    first = f"{comparison.findings[0]} " if comparison.answers else ""
+    first = [told.answered(comparison, say)] if comparison.answers else []
     digits = decimals(table["rmse"].to_numpy(dtype=np.float64), _SHOWN["rmse"])
     score = number(float(table.loc[best, "rmse"]), digits)
     spread = float(table.loc[best, "rmse_std"])
     score += f" ± {number(spread, digits, tiny=False)}" if np.isfinite(spread) else ""
-    told = f"{first}Best here: {best}, RMSE {score}."
-    if comparison.findings:
-        return told
+    sentences = [*first, say("verdict.best", model=best, score=score)]
     learned = table[table["kind"] != "baseline"]
-    if not len(learned):
-        return told + " No network was compared."
-    better = int((learned["skill"] > 0).sum())
-    return f"{told} {better} of {len(learned)} networks beat repeating the last value."
-
-
-def signed(detail: str) -> str:
-    """Writes a detail with a true minus sign, where it ends in a number."""
-    return re.sub(r"-(?=[\d.]+$)", "−", detail)
+    if not comparison.findings and not len(learned):
+        sentences.append(say("verdict.no_network"))
+    elif not comparison.findings:
+        sentences.append(say("verdict.beat", better=int((learned["skill"] > 0).sum()), count=len(learned)))
+    return say("text.space").join(sentences)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,16 +160,18 @@ class Part:
     times: str
 
 
-def parts(comparison: Comparison, clock: Clock) -> list[Part]:
+def parts(comparison: Comparison, clock: Clock, say: Language) -> list[Part]:
     """Describes the split, part by part."""
     total = sum(len(span) for span in _spans(comparison))
     return [
         Part(
-            name=span.part,
+            name=say(f"parts.{span.part}"),
             share=100 * len(span) / total,
-            rows=f"rows {span.start:,} to {span.stop - 1:,}" if len(span.pieces) == 1 else _series(len(span.pieces)),
+            rows=say("parts.rows", first=span.start, last=span.stop - 1)
+            if len(span.pieces) == 1
+            else say("parts.series", count=len(span.pieces)),
             count=f"{len(span):,}",
-            times=" to ".join(clock.text(row) for row in _ends(span, clock)) if clock.dated else "",
+            times=say("text.to").join(clock.text(row) for row in _ends(span, clock)) if clock.dated else "",
         )
         for span in _spans(comparison)
     ]
@@ -204,15 +183,11 @@ def _ends(span: Span, clock: Clock) -> tuple[int, int]:
     return min(firsts, key=lambda row: clock.index[row]), max(lasts, key=lambda row: clock.index[row])
 
 
-def _series(count: int) -> str:
-    return f"rows of {count:,} series"
-
-
 def _spans(comparison: Comparison) -> tuple[Span, Span, Span]:
     return comparison.split.train, comparison.split.validation, comparison.split.test
 
 
-def facts(comparison: Comparison, clock: Clock) -> list[tuple[str, str]]:
+def facts(comparison: Comparison, clock: Clock, say: Language) -> list[tuple[str, str]]:
     """Gives the short facts under the title, as pairs of label and value."""
     series = comparison.series
     seeds = sorted({t.seed for t in comparison.trials if t.seed is not None})
@@ -221,42 +196,45 @@ def facts(comparison: Comparison, clock: Clock) -> list[tuple[str, str]]:
     inputs = (series.target, *(c for c in series.columns if c != series.target))
     first = min((member.start for member in series.members), key=lambda row: clock.index[row])
     last = max((member.stop - 1 for member in series.members), key=lambda row: clock.index[row])
-    more = f" and {len(inputs) - 9} more" if len(inputs) > 9 else ""
-    return [
-        ("Rows", f"{len(series):,}" + (f" of {len(series.members):,} series" if len(series.members) > 1 else "")),
-        ("From" if clock.dated else "First row", clock.text(first) + zone),
-        ("To" if clock.dated else "Last row", clock.text(last) + zone),
-        ("Step", step_words(series.step.kind, series.step.frequency)),
-        ("Inputs", ", ".join(inputs[:9]) + more),
-        ("Window", f"{comparison.window} rows"),
-        ("Horizon", f"{comparison.horizon} step{'s' if comparison.horizon > 1 else ''} ahead"),
-        ("Season", f"{comparison.season} rows" if comparison.season else "none found or given"),
-        ("Seeds", ", ".join(map(str, seeds)) or "none"),
-        ("Test windows", f"{len(comparison.test):,}"),
-    ]
+    more = say("facts.inputs_more", count=len(inputs) - 9) if len(inputs) > 9 else ""
+    members, season = len(series.members), comparison.season
+    several = say("facts.rows_of_series", rows=len(series), count=members)
+    found = {
+        "rows": several if members > 1 else f"{len(series):,}",
+        "from" if clock.dated else "first_row": clock.text(first) + zone,
+        "to" if clock.dated else "last_row": clock.text(last) + zone,
+        "step": step_words(series.step.kind, series.step.frequency, say),
+        "inputs": say("text.comma").join(inputs[:9]) + more,
+        "window": say("facts.window_rows", count=comparison.window),
+        "horizon": say("facts.horizon_steps", count=comparison.horizon),
+        "season": say("facts.season_rows", count=season) if season else say("facts.season_none"),
+        "seeds": say("text.comma").join(map(str, seeds)) or say("facts.seeds_none"),
+        "test_windows": f"{len(comparison.test):,}",
+    }
+    return [(say(f"facts.{name}"), value) for name, value in found.items()]
 
 
 _UNITS = {"s": "second", "min": "minute", "h": "hour", "D": "day", "W": "week", "MS": "month", "ME": "month"}
-_UNITS |= {"QS": "quarter", "QE": "quarter", "YS": "year", "YE": "year", "B": "business day"}
+_UNITS |= {"QS": "quarter", "QE": "quarter", "YS": "year", "YE": "year", "B": "business_day"}
 
 
-def step_words(kind: str, frequency: str) -> str:
+def step_words(kind: str, frequency: str, say: Language) -> str:
     """Says a step in words where the frequency is a common one.
 
-    >>> step_words("fixed", "15min"), step_words("fixed", "W-SAT"), step_words("irregular", "2D")
-    ('15 minutes', '1 week', 'irregular, about 2 days')
+    >>> from heedful.report.language import language
+    >>> step_words("fixed", "15min", language("en")), step_words("irregular", "2D", language("en"))
+    ('15 minutes', 'irregular, about 2 days')
     """
     if kind == "rows":
-        return "none (no time column)"
+        return say("facts.rows_only")
     found = re.fullmatch(r"(\d*)([A-Za-z]+?)(-[A-Z]+)?", frequency)
-    words = frequency
+    step = frequency
     if found and found.group(2) in _UNITS:
-        count = int(found.group(1) or 1)
-        words = f"{count} {_UNITS[found.group(2)]}{'s' if count > 1 else ''}"
-    return f"irregular, about {words}" if kind == "irregular" else words
+        step = say(f"units.{_UNITS[found.group(2)]}", count=int(found.group(1) or 1))
+    return say("facts.irregular", step=step) if kind == "irregular" else step
 
 
-def repeat(run: Mapping[str, Any]) -> tuple[str | None, list[tuple[str, str]]]:
+def repeat(run: Mapping[str, Any], say: Language) -> tuple[str | None, list[tuple[str, str]]]:
     """Gives the command, if one is known, and what else is needed to repeat the run as label and value.
 
     Data and split stand at the top of the page and are not said again; options get a line each.
@@ -270,19 +248,19 @@ def repeat(run: Mapping[str, Any]) -> tuple[str | None, list[tuple[str, str]]]:
             lines |= value
         elif key not in ("command", "data", "split", "fingerprint"):
             lines[key] = value
-    told = [(str(key).replace("_", " "), _plain(value)) for key, value in lines.items()]
+    told = [(str(key).replace("_", " "), _plain(value, say)) for key, value in lines.items()]
     return (str(command) if command else None), [(k, v) for k, v in told if v]
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any, say: Language) -> str:
     """Writes nested values on one line, without brackets."""
     if isinstance(value, Mapping):
-        inner = [(k, _plain(v)) for k, v in value.items()]
+        inner = [(k, _plain(v, say)) for k, v in value.items()]
         return "; ".join(f"{str(k).replace('_', ' ')} {v}" for k, v in inner if v)
     if isinstance(value, (list, tuple)):
-        return ", ".join(_plain(v) for v in value)
+        return ", ".join(_plain(v, say) for v in value)
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return say("text.yes") if value else say("text.no")
     if isinstance(value, (float, np.floating)):
         return f"{value:.6g}"
     return "" if value is None else str(value)
@@ -295,12 +273,12 @@ def missing(comparison: Comparison) -> list[str]:
 
 
 def breakable(name: str) -> Markup:
-    """Lets a long name break after its underscores.
+    """Lets a long name break after its underscores and pluses.
 
-    >>> breakable("a_<b>")
-    Markup('a_<wbr>&lt;b&gt;')
+    >>> breakable("a_<b>+c")
+    Markup('a_<wbr>&lt;b&gt;+<wbr>c')
     """
-    return Markup("_<wbr>").join(name.split("_"))
+    return Markup("<wbr>").join(re.split("(?<=[_+])", name))
 
 
 def is_reference(name: str) -> bool:
