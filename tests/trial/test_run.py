@@ -333,3 +333,14 @@ def test_a_placebo_is_kept_with_what_its_seed_drew(tmp_path):
     [folder] = (tmp_path / "run" / "models" / name).iterdir()
     assert heedful.Bundle.load(folder).plan.map_attention.placebo == int(folder.name)
     assert made.models[name].summary.endswith("in place of the input.")
+
+
+def test_the_report_is_written_in_the_language_asked_for_without_training_again(tmp_path):
+    options = SMALL | {"models": "cnn-lstm", "seeds": 1, "out": tmp_path / "run"}
+    first = heedful.compare(table(), "load", **options)
+    assert '<html lang="en">' in (tmp_path / "run" / "report.html").read_text()
+    again = heedful.compare(table(), "load", language="zh", **options)
+    assert '<html lang="zh">' in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert again.trials[-1].seconds == first.trials[-1].seconds
+    with pytest.raises(UnknownName, match="zh"):
+        heedful.compare(table(), "load", language="zhh", **options)

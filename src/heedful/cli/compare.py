@@ -41,11 +41,14 @@ def compare(
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
     epochs: ask.Epochs = None,
     jobs: Annotated[int | None, typer.Option(help="Parallel processes; one per processor if left out.")] = None,
+    engine: Annotated[str, typer.Option(help="local (processes of this machine) or dask (a cluster).")] = "local",
+    scheduler: Annotated[str | None, typer.Option(help="Address of the scheduler of --engine dask.")] = None,
     max_minutes: Annotated[float | None, typer.Option(help="Stop after so long and keep what is finished.")] = None,
     out: Annotated[str, typer.Option(help="Folder for the results; 'auto' names one under heedful-runs.")] = "auto",
     overwrite: ask.Overwrite = False,
     keep: Annotated[str, typer.Option(help="Bundles to keep: all, best or none.")] = "best",
     date_format: ask.DateFormat = None,
+    language: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the table and the report's name only.")] = False,
 ) -> int:
     """Train models on one table and say what they are worth against yesterday's value."""
@@ -71,10 +74,13 @@ def compare(
             seeds=seeds,
             epochs=epochs,
             jobs=jobs,
+            engine=engine,
+            scheduler=scheduler,
             max_minutes=max_minutes,
             out=out,
             overwrite=overwrite,
             keep=keep,
+            language=language,
             progress=progress,
         )
     show.comparison(result, quiet)

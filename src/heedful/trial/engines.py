@@ -1,4 +1,4 @@
-"""Runs jobs one after the other, or in parallel processes of one thread each; the results are the same."""
+"""Runs jobs one by one, in parallel processes of one thread each, or on a cluster; the results are the same."""
 
 from __future__ import annotations
 
@@ -9,13 +9,37 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+from heedful.errors import DataError, OptionError, unknown
 from heedful.train import TimeUp
+from heedful.trial.dask import check_cluster, run_on_cluster
 from heedful.trial.jobs import Arena, Job, Trained, run_job
+
+ENGINES = ("local", "dask")
 
 
 def cores() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_engine(engine: str, scheduler: str | None) -> None:
+    """Makes sure that an engine can be used, before anything is written.
+
+    Raises: UnknownName for another engine, OptionError or DataError if its cluster cannot be used.
+
+    >>> check_engine("local", None)
+    """
+    if engine not in ENGINES:
+        raise unknown("engine", engine, ENGINES)
+    if engine == "local":
+        if scheduler is not None:
+            raise OptionError(f"--scheduler {scheduler} is for --engine dask, got --engine local. Give both or none.")
+    elif scheduler is None:
+        raise OptionError(
+            "--engine dask needs the address of a running scheduler. Add it, such as --scheduler tcp://10.0.0.1:8786."
+        )
+    else:
+        check_cluster(scheduler)
 
 
 def run_jobs(
@@ -25,17 +49,22 @@ def run_jobs(
     processes: int,
     deadline: float | None = None,
     tick: Callable[[Job, int], None] | None = None,
+    scheduler: str | None = None,
 ) -> Iterator[list[Trained]]:
     """Yields the trials of each job as it finishes; stops quietly at the deadline.
 
     Args:
+        scheduler: address of the Dask cluster that runs the jobs, whatever `processes` says.
         tick: called after each epoch, only when the jobs run in this process.
     """
     quick = [job for job in jobs if not job.seeds]
     for job in quick:  # a table without its baselines says nothing, so no deadline stops them
         yield run_job(job, arena)
     jobs = [job for job in jobs if job.seeds]
-    if processes <= 1 or len(jobs) <= 1:
+    if scheduler is not None:
+        if jobs:
+            yield from run_on_cluster(jobs, arena, scheduler, deadline)
+    elif processes <= 1 or len(jobs) <= 1:
         yield from _one_by_one(jobs, arena, deadline, tick)
     elif deadline is None or time.monotonic() < deadline:
         yield from _side_by_side(jobs, arena, processes, deadline)
@@ -55,13 +84,18 @@ def _one_by_one(
 
 def _side_by_side(jobs: Sequence[Job], arena: Arena, processes: int, deadline: float | None) -> Iterator[list[Trained]]:
     from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     parallel = Parallel(n_jobs=min(processes, len(jobs)), return_as="generator_unordered", batch_size=1)
     with _deaf_children():
         finished = parallel(delayed(_or_nothing)(job, arena, deadline, os.getpid()) for job in jobs)
-    for trained in finished:
-        if trained:
-            yield trained
+    try:
+        yield from (trained for trained in finished if trained)
+    except TerminatedWorkerError:
+        raise DataError(
+            f"One of {processes} processes was ended from outside, most often because memory ran out. What is finished "
+            "is kept: the same command goes on from there, with fewer --jobs if memory is short."
+        ) from None
 
 
 @contextmanager

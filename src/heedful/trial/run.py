@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time as clock
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from heedful.train import Recipe
 from heedful.trial.audit import check_table
 from heedful.trial.described import describe, key_of
 from heedful.trial.effects import MARGIN
-from heedful.trial.engines import cores
+from heedful.trial.engines import check_engine, cores
 from heedful.trial.family import Question, questions
 from heedful.trial.jobs import Arena
 from heedful.trial.origins import rolling
@@ -69,8 +70,11 @@ def compare(
     overwrite: bool = False,
     keep: str = "best",
     jobs: int | None = None,
+    engine: str = "local",
+    scheduler: str | None = None,
     max_minutes: float | None = None,
     date_format: str | None = None,
+    language: str = "en",
     progress: Report | None = None,
 ) -> Comparison:
     """Trains models on one table and says what they are worth against baselines that are always run.
@@ -110,12 +114,18 @@ def compare(
         overwrite: starts afresh in a folder that holds another run.
         keep: "best" keeps one bundle per model, "all" every one, "none" none.
         jobs: parallel processes; by default one per processor. The result does not depend on it.
+        engine: "local" for processes of this machine, or "dask" for the workers of a Dask cluster (extra `cluster`).
+        scheduler: address of the cluster's scheduler, such as "tcp://10.0.0.1:8786".
         max_minutes: stops after so many minutes and keeps what is finished.
         date_format: strptime format of the time column when it is ambiguous.
+        language: that of the report, "en" or "zh".
 
     Raises: DataError, OptionError or UnknownName when an input cannot be used; nothing is written then.
     """
+    from heedful.report.language import language as read_language
+
     started = clock.monotonic()
+    read_language(language)
     if len(split) != 3 or any(isinstance(size, str) for size in split):
         raise OptionError(f"compare needs a split of three positive sizes such as (0.7, 0.1, 0.2), got {split!r}.")
     check_numbers(
@@ -159,6 +169,7 @@ def compare(
     if origins > 1:
         arena = rolling(arena, parts, origins)
     check_targets(arena.train, arena.validation, arena.test)
+    check_engine(engine, scheduler)
     audited = check_table(made, parts, window=window, horizon=horizon)
     run = describe(parts, arena, columns, names, numbers, tuple(split), keep, table.source)
     run["options"] |= {"attention": [q.arm for q in asked], "margin": margin} if asked else {}
@@ -166,7 +177,8 @@ def compare(
     if out is not None:
         name = f"{made.name}-{made.target}-{key_of(run)[:8]}"
         folder = Path("heedful-runs") / re.sub(r"[^\w.-]+", "_", name) if out == "auto" else Path(out)
-        store = open_store(folder, run, key_of(run), overwrite=overwrite)
+        plan_of = cache(lambda model: repr(get(model).plan(arena.shape)))
+        store = open_store(folder, run, key_of(run), overwrite=overwrite, plan_of=plan_of)
     work = Work(
         arena=arena,
         split=parts,
@@ -179,12 +191,18 @@ def compare(
         run=run,
         store=store,
         progress=progress,
+        language=language,
     )
-    return work.go(
-        processes=jobs or cores(),
-        deadline=None if max_minutes is None else started + 60 * max_minutes,
-        keep=keep,
-    )
+    try:
+        return work.go(
+            processes=jobs or cores(),
+            deadline=None if max_minutes is None else started + 60 * max_minutes,
+            keep=keep,
+            scheduler=scheduler,
+        )
+    finally:
+        if store is not None:
+            store.close()
 
 
 def _models(models: str | Sequence[str], asked: Sequence[Question]) -> tuple[str, ...]:

@@ -44,10 +44,11 @@ class Work:
     run: dict[str, Any]
     store: Store | None
     progress: Report | None
+    language: str = "en"
     trials: dict[tuple[str, int | None], Trial] = field(default_factory=dict)
     interrupted: bool = False
 
-    def go(self, *, processes: int, deadline: float | None, keep: str) -> Comparison:
+    def go(self, *, processes: int, deadline: float | None, keep: str, scheduler: str | None = None) -> Comparison:
         jobs = plan_jobs(self.names, self.seeds, self.arena)
         left = [job for job in jobs if not self._finished(job)]
         total = sum(max(1, len(job.seeds)) for job in jobs)
@@ -57,7 +58,9 @@ class Work:
 
         self._tell(total, "")
         try:
-            for trained in run_jobs(left, self.arena, processes=processes, deadline=deadline, tick=tick):
+            for trained in run_jobs(
+                left, self.arena, processes=processes, deadline=deadline, tick=tick, scheduler=scheduler
+            ):
                 for one in trained:
                     self._take(one, keep)
                 self._tell(total, trained[0].trial.model)
@@ -67,7 +70,7 @@ class Work:
         if self.store is not None and self.trials:
             if keep == "best":
                 _keep_best(result, self.store.folder)
-            save(result, self.store.folder)
+            save(result, self.store.folder, self.language)
         return result
 
     def _tell(self, total: int, label: str, epoch: int = 0) -> None:
@@ -154,7 +157,7 @@ def _keep_best(comparison: Comparison, folder: Path) -> None:
                 shutil.rmtree(folder / "models" / name / str(trial.seed), ignore_errors=True)
 
 
-def save(comparison: Comparison, folder: str | Path) -> Path:
+def save(comparison: Comparison, folder: str | Path, language: str = "en") -> Path:
     """Writes scores.csv, forecasts.csv (Parquet above 500,000 rows), run.json and report.html.
 
     Every file is written under a temporary name and renamed. Returns the path of the report.
@@ -172,4 +175,4 @@ def save(comparison: Comparison, folder: str | Path) -> Path:
     (folder / ("forecasts.csv" if large else "forecasts.parquet")).unlink(missing_ok=True)
     run = {"key": key_of(comparison.run), **comparison.run, "finished": comparison.finished}
     write_whole(folder / "run.json", json.dumps(run, indent=1, default=str))
-    return write_report(comparison, folder / "report.html")
+    return write_report(comparison, folder / "report.html", language)

@@ -61,7 +61,7 @@ def audit_run(folder: Path, table: Any, *, time: str | None, date_format: str | 
     found += check_table(series, split, window=words["window"], horizon=words["horizon"])
     for path in sorted(folder.glob(f"models/*/*/{BUNDLE}")):
         bundle = Bundle.load(path.parent)
-        found += check_bundle(bundle, opened, time=columns.time, date_format=columns.date_format)
+        found += check_bundle(bundle, opened, time=columns.time or None, date_format=columns.date_format)
     return Audit(subject=f"the run in {folder}", findings=tuple(dict.fromkeys(found)))
 
 
