@@ -37,7 +37,7 @@ from heedful.data.split import Split, split
 from heedful.data.table import read
 from heedful.data.windows import Windows, windows
 from heedful.files import write_whole
-from heedful.forecasting.settings import shape_of
+from heedful.forecasting.settings import LONGEST, settings, shape_of
 from heedful.models.compose import Composed, compose
 from heedful.models.plan import Convolution, Segments
 from heedful.models.presets import heedful
@@ -58,7 +58,6 @@ SHORT = 2000
 SEEDS = (0, 1, 2)
 RIDGE_WINDOW, SHORT_RIDGE_WINDOW = 336, 104
 MONTH = 30 * 24
-SEASONS, LONGEST = 14, 720  # a look-back has at most so many seasons, and so many rows
 SEARCHED = ("window", "centre", "width", "loss")
 WORTH = 0.005  # a change is worth it if it lowers the squared error on validation by so much; seeds differ by 0.4 %
 _WIDTH = {Segments: "width", Convolution: "filters"}
@@ -134,11 +133,12 @@ class Setting:
 
 
 def first_setting(cell: Cell, parts: Split) -> Setting:
-    """The default: 14 seasons of look-back or 720 rows, measured from the last value, squared error."""
-    season, room = season_of(parts), min(LONGEST, len(parts.train) // 5)
-    window = season * max(1, min(SEASONS, room // season)) if season else min(RIDGE_WINDOW, room)
-    plan = heedful(shape_of(parts.train.series, window, cell.horizon, season))
-    return Setting(window=window, centre=plan.centre, width=plan.recurrence.width, loss="mse")
+    """The default: what `heedful.fit` trains where nothing is asked for."""
+    usual = settings(
+        parts, model="heedful", plan=None, window=None, horizon=cell.horizon, season=season_of(parts), recipe=None
+    )
+    plan = usual.plan or heedful(usual.shape)
+    return Setting(window=usual.shape.window, centre=plan.centre, width=plan.recurrence.width, loss=usual.recipe.loss)
 
 
 def changes(first: Setting, parts: Split) -> list[Setting]:
@@ -147,7 +147,7 @@ def changes(first: Setting, parts: Split) -> list[Setting]:
     other = 2 * first.window if 2 * first.window <= room else _half(first.window, season_of(parts))
     return [
         replace(first, window=other),
-        replace(first, centre="mean"),
+        replace(first, centre="last" if first.centre == "mean" else "mean"),
         replace(first, width=64 if first.width == 128 else 128),
         replace(first, loss="huber"),
     ]
@@ -318,17 +318,18 @@ def _test(cell: Cell, out: Path) -> dict[str, Any]:
                 "epochs": epochs,
             }
         )
-    width = SHORT_RIDGE_WINDOW if len(parts.train.series) < SHORT else RIDGE_WINDOW
-    learn, check = laid(parts, width, cell.horizon)
-    linear = closed_form(learn, check, scaler)
-    plain = windows(parts.test, width, cell.horizon)
+    return {**asdict(setting), "tried": tried, "runs": runs, **reference(cell, parts)}
+
+
+def reference(cell: Cell, parts: Split) -> dict[str, Any]:
+    """Scores what any model is compared with on every test window: the closed-form map and the last value."""
+    scaler, width = Scaler.fit(parts.train), SHORT_RIDGE_WINDOW if len(parts.train.series) < SHORT else RIDGE_WINDOW
+    test = windows(parts.test, width, cell.horizon)
+    linear = closed_form(*laid(parts, width, cell.horizon), scaler)
     return {
-        **asdict(setting),
-        "tried": tried,
         "windows": len(test),
-        "runs": runs,
-        "ridge": _errors(plain, scaler, linear),
-        "repeat": _errors(plain, scaler, None),
+        "ridge": _errors(test, scaler, linear),
+        "repeat": _errors(test, scaler, None),
     }
 
 

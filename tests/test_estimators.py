@@ -70,6 +70,23 @@ def test_the_same_seed_gives_the_same_numbers_and_another_does_not():
     assert one != other
 
 
+@pytest.mark.parametrize("kind", [np.random.RandomState, np.random.default_rng])
+def test_a_generator_draws_the_first_seed(kind):
+    one, two = (Forecaster(**SMALL, random_state=kind(3)).fit(None, wave()) for _ in range(2))
+    assert one.bundle_.facts["seed"] == two.bundle_.facts["seed"] > 1
+    assert one.predict() == two.predict()
+    assert clone(one).get_params()["random_state"] is not one.random_state
+    again = one.bundle_.facts["seed"]
+    assert one.fit(None, wave()).bundle_.facts["seed"] != again
+
+
+def test_numbers_of_numpy_are_seeds_and_other_words_are_refused():
+    assert Forecaster(**SMALL, random_state=np.int64(5)).fit(None, wave()).bundle_.facts["seed"] == 5
+    for wrong in ("five", 1.5, True, -1):
+        with pytest.raises(OptionError, match="random_state to be a whole number of at least 0.*generator.*or None"):
+            Forecaster(**SMALL, random_state=wrong).fit(None, wave())
+
+
 # --- columns --------------------------------------------------------------------------------------
 
 
@@ -78,6 +95,18 @@ def test_a_column_that_was_not_declared_is_refused_as_a_leak(table, declared):
     X, y = table
     with pytest.raises(DataError, match=r"'temp' of X stands beside y.*past=\['temp'\].*known=\['temp'\]"):
         Forecaster(**SMALL, **declared).fit(X, y)
+
+
+@pytest.mark.parametrize("name", ["year", "month", "hour"])
+def test_a_column_of_x_is_never_taken_as_the_time(name, tmp_path):
+    X = pd.DataFrame({name: 2000 + np.arange(200) // 12, "temp": wave(seed=1)})
+    model = Forecaster(**SMALL, known=[name], past=["temp"]).fit(X, wave())
+    assert set(model.bundle_.scaler.columns) == {name, "temp", "y"}
+    assert model.bundle_.step.kind == "rows"
+    assert model.predict(X.iloc[[-1]]).shape == (1,)
+    assert np.isfinite(model.score(X[:20], wave(20)))
+    model.bundle_.save(tmp_path / "bundle")
+    assert Bundle.load(tmp_path / "bundle").reading.time is None
 
 
 def test_positions_name_the_columns_of_an_array(table):

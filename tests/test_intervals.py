@@ -7,11 +7,15 @@ import pytest
 from scipy import stats
 
 from heedful.errors import OptionError, ShapeError
-from heedful.intervals import LEVELS, Intervals, check_levels, coverage, needed
+from heedful.intervals import LEVELS, Intervals, check_levels, needed
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape)
+
+
+def share_held(truth: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:
+    return float(np.mean((lower <= truth) & (truth <= upper)))
 
 
 def around(point: np.ndarray):
@@ -65,7 +69,7 @@ def test_coverage_on_new_noise_is_the_level_within_sampling_error(level: float) 
     low, high = made.widen(np.zeros((5000, 4, 2)), np.zeros((5000, 4, 2)), level)
     # Eight cells, each Beta(k, n + 1 - k) over calibrations: mean level, deviation sqrt(level (1 - level) / 1001).
     deviation = math.sqrt(level * (1 - level) * (1 / 1001 + 1 / 5000) / 8)
-    assert abs(coverage(truth, low, high) - level) < 4 * deviation
+    assert abs(share_held(truth, low, high) - level) < 4 * deviation
 
 
 @pytest.mark.parametrize("width", [0.3, 3.0])
@@ -77,7 +81,7 @@ def test_quantiles_are_widened_or_narrowed_to_the_level(width: float) -> None:
     made = Intervals.fit(normal(999, 1), lambda level: band(999, level), levels=(0.8,))
     assert bool(made.margins[0, 0] > 0) is (width < 1)
     truth = normal(20_000, 1, seed=3)
-    assert abs(coverage(truth, *made.widen(*band(20_000, 0.8), 0.8)) - 0.8) < 0.045  # four deviations
+    assert abs(share_held(truth, *made.widen(*band(20_000, 0.8), 0.8)) - 0.8) < 0.045  # four deviations
 
 
 def test_bounds_that_would_cross_meet_in_their_middle() -> None:
@@ -85,6 +89,18 @@ def test_bounds_that_would_cross_meet_in_their_middle() -> None:
     low, high = made.widen(np.array([[-1.0, 0.0]]), np.array([[2.0, 0.0]]), 0.5)
     assert low.tolist() == [[0.5, -1.0]]
     assert high.tolist() == [[0.5, 1.0]]
+
+
+def test_a_higher_level_holds_the_lower_ones_and_no_bound_moves_in() -> None:
+    levels, calm = (0.5, 0.8), np.full((2, 1, 1), np.nan)
+    calm[0] = 9.0  # the member carries the lower level only, with more than all windows ask for at the higher
+    made = Intervals(levels=levels, margins=np.array([[1.0], [2.0]]), windows=30, members=("rough",), own=calm)
+    lower, upper = np.array([[[-1.0]], [[-3.0]]]), np.array([[[5.0]], [[3.0]]])  # quantiles that cross
+    for name, wanted in (("new", ([-2.0, -5.0], [6.0, 6.0])), ("rough", ([-10.0, -10.0], [14.0, 14.0]))):
+        low, high = made.nested(lower, upper, levels, [name])
+        assert (low.ravel().tolist(), high.ravel().tolist()) == wanted
+    with pytest.raises(OptionError, match=r"levels that rise, got \(0.8, 0.5\)\. Sort them"):
+        made.nested(lower, upper, (0.8, 0.5))
 
 
 def test_a_level_that_is_not_offered_is_answered_with_those_that_are() -> None:

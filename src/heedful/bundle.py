@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -73,13 +73,13 @@ class Reading:
         )
 
     @staticmethod
-    def of(trained: Series, *, series: str | None = None, time: str | None = None) -> Reading:
+    def of(trained: Series, *, series: str | None = None, time: str | Literal[False] | None = None) -> Reading:
         """Says how a later table is to be read to be like the series that was trained on."""
         return Reading(
             known=trained.known,
             static=trained.static,
             series=series,
-            time=time,
+            time=time or None,
             levels=trained.levels,
             codes=trained.codes,
         )

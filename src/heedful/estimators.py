@@ -18,6 +18,7 @@ from heedful.forecasting.outputs import Forecasts
 from heedful.forecasting.predicting import roll
 from heedful.metrics import r2
 
+_SEEDS = 2**31 - 1
 Names = Sequence[str | int] | str | int
 
 
@@ -40,7 +41,7 @@ class Forecaster(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         seeds: how many are trained; the best on validation is kept.
         epochs: at most so many passes over the train rows; the model's own number if not given.
         levels: levels of the intervals that are calibrated beside the usual ones.
-        random_state: the first seed.
+        random_state: the first seed, a generator of numpy to draw it from, or None for 0.
 
     Attributes: `bundle_`, the trained `Bundle`; `n_features_in_`; `feature_names_in_` if X had names; `targets_`.
 
@@ -64,7 +65,7 @@ class Forecaster(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         seeds: int = 1,
         epochs: int | None = None,
         levels: Sequence[float] = (0.8, 0.95),
-        random_state: int | None = 0,
+        random_state: int | np.random.RandomState | np.random.Generator | None = 0,
     ) -> None:
         self.model = model
         self.window = window
@@ -102,12 +103,12 @@ class Forecaster(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         self.past_, self.known_ = _named("past", self.past, columns), _named("known", self.known, columns)
         _refuse_leaks(columns, self.past_, self.known_)
         frame, self.stamps_ = _joined(inputs, targets)
-        first = 0 if self.random_state is None else int(self.random_state)
+        first = _first_seed(self.random_state)
         self.bundle_: Bundle = train(
             frame,
             list(self.targets_),
             self.model,
-            time=self.stamps_,
+            time=self.stamps_ or False,
             features=() if not columns else None,
             past=self.past_,
             known=self.known_,
@@ -243,6 +244,25 @@ class Forecaster(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         """Forecasts the later rows, block by block, from the rows before each block."""
         frame = pd.concat([before, later[list(before.columns)]], ignore_index=True)
         return roll(self.bundle_, frame, len(later), levels)
+
+
+def _first_seed(given: Any) -> int:
+    """Gives the first seed: a number as it is, or one that a generator of numpy draws.
+
+    Raises: OptionError for anything else.
+    """
+    if given is None:
+        return 0
+    if isinstance(given, np.random.RandomState):
+        return int(given.randint(_SEEDS))
+    if isinstance(given, np.random.Generator):
+        return int(given.integers(_SEEDS))
+    if isinstance(given, (int, np.integer)) and not isinstance(given, bool) and given >= 0:
+        return int(given)
+    raise OptionError(
+        "Forecaster needs random_state to be a whole number of at least 0, a generator of numpy or None, got "
+        f"{given!r}. Give a number such as 0."
+    )
 
 
 # --- what was given -----------------------------------------------------------------------------------------------

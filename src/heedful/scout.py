@@ -7,13 +7,14 @@ a property of the data. The map itself is where the network's linear skip starts
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import median
 
 from torch import nn
 
 from heedful.baselines import Linear, closed_form
 from heedful.data.scale import Scaler
-from heedful.data.split import Split
+from heedful.data.split import Span, Split
 from heedful.data.windows import Windows
 from heedful.data.windows import windows as lay
 from heedful.errors import DataError, OptionError
@@ -28,7 +29,7 @@ class Scout:
     """What the closed-form maps say.
 
     `linear` is the map with the smallest squared error on validation, for windows of `window` rows; `errors` gives
-    the smallest of every look-back, `tried` counts all settings.
+    the smallest of every look-back, all on the same targets; `tried` counts all settings.
     """
 
     window: int
@@ -50,20 +51,23 @@ def scout(parts: Split, scaler: Scaler, horizon: int, *, windows: Sequence[int] 
 
     Args:
         parts: a split whose train part is solved on and whose validation part decides; no test row is read.
-        windows: look-backs to try; those over a fifth of the train rows are left out.
+        windows: look-backs to try. Those over a fifth of the train rows, of the typical member of a panel, are left
+            out, and those with which no window fits a part.
 
-    Raises: OptionError without a look-back to try; DataError if none fits the train part.
+    Raises: OptionError without a look-back to try; DataError if none is left.
     """
     if not windows or min(windows) < 1:
         raise OptionError(f"scout needs look-backs of at least one row, got {tuple(windows)}.")
-    rows = len(parts.train)
+    rows = typical_rows(parts.train)
     fitting = [w for w in windows if w * _ROWS_PER_WINDOW <= rows and w + horizon <= rows]
-    if not fitting:
+    laid = {w: pair for w in fitting if (pair := _laid(parts, w, horizon)) is not None}
+    if not laid:
         raise DataError(
             f"scout needs {_ROWS_PER_WINDOW} times as many train rows as a look-back has, got {rows} rows for "
             f"look-backs of {', '.join(map(str, windows))}. Give shorter look-backs or more rows."
         )
-    found = {w: closed_form(lay(parts.train, w, horizon), lay(parts.validation, w, horizon), scaler) for w in fitting}
+    _, longest = laid[max(laid)]
+    found = {w: closed_form(learned, _looking(longest, w), scaler) for w, (learned, _) in laid.items()}
     best = min(found, key=lambda w: found[w].error)
     return Scout(
         window=best,
@@ -71,6 +75,25 @@ def scout(parts: Split, scaler: Scaler, horizon: int, *, windows: Sequence[int] 
         errors={w: one.error for w, one in found.items()},
         tried=sum(one.tried for one in found.values()),
     )
+
+
+def typical_rows(span: Span) -> int:
+    """Gives the rows that the middle one of a panel's members has in a part; those of the part for a single series."""
+    return int(median(stop - start for start, stop in span.pieces))
+
+
+def _laid(parts: Split, window: int, horizon: int) -> tuple[Windows, Windows] | None:
+    """Lays a look-back over train and validation; None where not one window of it fits."""
+    try:
+        return lay(parts.train, window, horizon), lay(parts.validation, window, horizon)
+    except DataError:
+        return None
+
+
+def _looking(longest: Windows, window: int) -> Windows:
+    """Gives windows with a shorter look-back on the same targets, so that look-backs are judged on the same cases."""
+    later = longest.window - window
+    return replace(longest, window=window, runs=tuple((first + later, count) for first, count in longest.runs))
 
 
 def start_line(net: nn.Module, train: Windows, validation: Windows, scaler: Scaler, line: Linear | None = None) -> None:

@@ -13,7 +13,7 @@ from heedful.data.build import build_series
 from heedful.data.series import Series
 from heedful.data.step import Step, find_step
 from heedful.data.table import Table, read
-from heedful.errors import DataError, UnknownName
+from heedful.errors import DataError, OptionError, UnknownName
 
 ROWS = 20
 TIMES = pd.date_range("2024-01-01", periods=ROWS, freq="h")
@@ -383,6 +383,25 @@ def test_a_table_of_one_train_row_needs_more_rows(rows: int) -> None:
         build(frame().iloc[:rows])
 
 
+def test_no_time_column_is_looked_for_where_there_is_none() -> None:
+    years = pd.DataFrame({"year": 2000 + np.arange(40), "y": np.arange(40.0) ** 2, "when": np.arange(40) % 3})
+    assert build(years).times[3] == pd.Timestamp("2003-01-01")
+    series = build(years, time=False, known=["year"], past=["when"])
+    assert (series.columns, series.step.kind) == (("year", "y", "when"), "rows")
+    assert isinstance(series.times, pd.RangeIndex)
+    assert not told(series, "time column")
+    with pytest.raises(OptionError, match="date_format.*time=False.*Leave one of them out"):
+        build(years, time=False, date_format="%Y")
+
+
+def test_an_input_of_an_earlier_series_is_never_taken_as_the_time_column() -> None:
+    years = pd.DataFrame({"year": 2000 + np.arange(40), "y": np.arange(40.0) ** 2})
+    earlier = build(years, time=False, known=["year"])
+    again = build(years, like=earlier.columns, known=earlier.known, step=earlier.step)
+    assert again.columns == ("year", "y")
+    assert np.array_equal(again.values, earlier.values)
+
+
 # --- missing values -------------------------------------------------------------------------------
 
 
@@ -398,10 +417,46 @@ def test_missing_values_are_filled_from_the_past_counted_and_never_truth() -> No
 
 def test_rows_before_the_first_value_are_left_out() -> None:
     x = np.where(np.arange(ROWS) < 4, np.nan, np.arange(ROWS) % 5)
-    series = build(frame(x=x))
+    series = build(frame(x=x), features=["x"])
     assert (len(series), series.times[0]) == (ROWS - 4, TIMES[4])
     assert series.observed.all()
     assert told(series, "4 rows before the first value of x left out.")
+
+
+@pytest.mark.parametrize("share", [0.25, 0.48, 0.62])
+def test_a_column_that_begins_late_costs_no_rows_unless_it_was_named(share: float) -> None:
+    rows, t = 400, np.arange(400)
+    late = np.where(t < share * rows, np.nan, np.sin(t))
+    data = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=rows, freq="h"), "y": t % 7.0, "late": late})
+    series = build(data)
+    assert (len(series), series.columns) == (rows, ("y",))
+    first = int(share * rows)
+    assert told(
+        series,
+        f"Columns that begin only after 10 % of the first 280 rows (train) left out: late ({first} rows). Name those "
+        "to be used: rows before their first value are left out then.",
+    )
+    if share < 0.5:
+        assert len(build(data, features=["late"])) == rows - first
+    else:
+        with pytest.raises(DataError, match="first value only after 248 of 400 rows"):
+            build(data, features=["late"])
+
+
+def test_a_column_begins_late_after_a_tenth_of_the_train_rows_codes_left_aside() -> None:
+    t = np.arange(400)
+    data = pd.DataFrame({"y": t % 7.0, "x": np.where(t < 28, -999.0, np.sin(t)), "z": np.where(t < 29, -999.0, t % 5)})
+    series = build(data)
+    assert series.columns == ("y", "x")
+    assert len(series) == 372
+    assert told(series, "left out: z (29 rows).")
+
+
+def test_a_target_that_begins_late_is_kept() -> None:
+    t = np.arange(400)
+    data = pd.DataFrame({"y": np.where(t < 90, np.nan, t % 7.0), "x": np.where(t < 60, np.nan, np.sin(t))})
+    series = build(data)
+    assert (len(series), series.columns) == (310, ("y", "x"))
 
 
 def test_masks_are_appended_for_columns_with_missing_values_only() -> None:

@@ -88,3 +88,26 @@ def test_static_columns_stay_over_the_horizon():
     data = pd.concat([frame("a").assign(area=2.0), frame("b").assign(area=5.0)])
     laid = ahead(build(data, series="site", known=[], past=["temp"], static=["area"]), 8, 10)
     assert laid.future(np.arange(2))[:, :, 0].tolist() == [[2.0] * 10, [5.0] * 10]
+
+
+@pytest.mark.parametrize("future", ["drop", "keep"])
+@pytest.mark.parametrize("several", [False, True])
+def test_rows_to_be_forecast_decide_nothing(future, several):
+    # 40 rows have a target, so 28 decide; of all 100 rows it would be 70.
+    data = frame(rows=100, empty=60)
+    data["wind"] = np.where(np.arange(100) < 30, np.where(np.arange(100) % 3, "n", "s"), "late")
+    data.loc[40:, "wind"] = None
+    data.loc[[33, 35], "temp"] = np.nan
+    whole = pd.concat([data, data.assign(site="b")]) if several else data
+    series = build(whole, past=["temp", "wind"], future=future, mask=True, **({"series": "site"} if several else {}))
+    assert series.levels == {"wind": ("n", "s")}
+    assert not any(name.startswith("temp missing") for name in series.columns)
+    assert any("temp filled" in note for note in series.notes)
+
+
+def test_a_code_in_the_rows_to_be_forecast_is_no_target_if_it_was_told():
+    data = frame(rows=100, empty=60).fillna({"y": -7.0})
+    data["wind"] = np.where(np.arange(100) < 30, np.where(np.arange(100) % 3, "n", "s"), "late")
+    data.loc[40:, "wind"] = None
+    series = build(data, past=["wind"], future="drop", missing=[-7.0])
+    assert (len(series), series.levels) == (40, {"wind": ("n", "s")})

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import heedful
 from heedful.data import Scaler, Series, Table, build_series, read, split, windows
 from heedful.errors import DataError, OptionError
+from heedful.train import Recipe
 
 START = pd.Timestamp("2024-01-01")
 
@@ -267,6 +269,29 @@ def test_static_columns_share_one_scale():
     )
 
 
+def test_the_scale_of_an_unseen_member_does_not_depend_on_the_others_in_the_table():
+    parts = [p.assign(area=float(i + 1)) for i, p in enumerate(three())]
+    scaler = Scaler.fit(split(build(*parts, static=["area"])).train)
+    east, west = part("east", 30, scale=7, area=50.0), part("west", 40, scale=3, area=80.0)
+    like = {"like": scaler.columns, "known": ["area"], "static": ["area"]}
+    alone, both = build(east, **like), build(east, west, **like)
+    start = next(m.start for m in both.members if m.name == "east")
+    one, two = scaler.for_member(alone).moments(alone, 0), scaler.for_member(both).moments(both, start)
+    np.testing.assert_array_equal(one, two)
+    area = scaler.columns.index("area")
+    assert (one[0][area], one[1][area]) == (scaler.centre[0, area], scaler.spread[0, area])
+
+
+def test_an_unseen_member_is_forecast_the_same_alone_and_beside_another():
+    parts = [p.assign(area=float(i + 1)) for i, p in enumerate((part("north", 100), part("south", 90, scale=3)))]
+    options = {"series": "site", "static": ["area"], "model": "cnn-lstm", "window": 6, "levels": ()}
+    bundle = heedful.fit(pd.concat(parts), "y", recipe=Recipe(epochs=1), **options)
+    east, west = part("east", 30, scale=7, area=50.0), part("west", 40, scale=3, area=80.0)
+    alone, both = (heedful.predict(bundle, data).set_index("series") for data in (east, pd.concat([east, west])))
+    # float32: products of one row and of two are not summed in the same order
+    assert alone.loc["east", "predicted"] == pytest.approx(both.loc["east", "predicted"], rel=1e-5)
+
+
 def test_a_member_unseen_in_training_is_scaled_by_its_own_rows():
     series = build(*three())
     scaler = Scaler.fit(split(series).train)
@@ -284,9 +309,40 @@ def test_a_member_unseen_in_training_is_scaled_by_its_own_rows():
     assert scaler.for_member(series) is scaler
 
 
+def test_members_too_short_for_a_window_are_named():
+    series = build_series(table(*three(), part("brief", 9), shuffle=False), "y", series="site")
+    train = split(series, (60, 20, 20)).train  # rows of late begin at 65
+    assert windows(train, 6, 3).left_out == ("late",)
+    assert windows(train, 6, 4).left_out == ("late", "brief")
+    assert windows(train, 40, 2).left_out == ("south", "late", "brief")
+    assert windows(split(series, (60, 20, 20)).validation, 6, 3).left_out == ("south", "brief")
+
+
+def test_one_series_leaves_none_out(wave):
+    assert windows(split(wave).train, 6, 3).left_out == ()
+
+
 def test_numbers_of_rows_decide_by_the_longest_member():
     with pytest.raises(OptionError, match="decide_on"):
         build(*three(), decide_on=-1)
     words = ["a"] * 60 + ["b"] * 20 + ["c"] * 20
     series = build(part("north", 100, wind=words), part("south", 40, wind="b"), decide_on=60)
     assert series.levels == {"wind": ("a", "b")}
+
+
+def test_members_without_a_target_decide_nothing():
+    words = np.where(np.arange(100) < 75, np.where(np.arange(100) % 3, "n", "s"), "late")
+    dead = part("dead", 200, late=100, y=np.nan, wind="n")
+    series = build(part("north", 100, wind=words), part("south", 100, wind=words), dead)
+    assert series.levels == {"wind": ("n", "s")}
+    assert build(part("north", 100, wind=words), dead, decide_on=60).levels == {"wind": ("n", "s")}
+
+
+def test_a_function_of_the_rows_of_the_longest_member_decides():
+    words = ["a"] * 60 + ["b"] * 20 + ["c"] * 20
+    parts = part("north", 100, wind=words), part("south", 40, wind="b")
+    given: list[int] = []
+    series = build(*parts, decide_on=lambda rows: given.append(rows) or rows - 20)
+    assert set(given) == {100}
+    assert series.levels == {"wind": ("a", "b")}
+    assert build(*parts, decide_on=lambda rows: rows - 19).levels == {"wind": ("a", "b", "c")}

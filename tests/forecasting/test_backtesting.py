@@ -57,6 +57,33 @@ def test_later_rows_change_no_earlier_forecast(hourly, refit):
     assert not np.allclose(before["predicted"][~known], after["predicted"][~known])
 
 
+def test_what_a_column_is_good_for_is_decided_on_the_train_rows_of_the_first_fold(hourly):
+    # 320 rows less 160 newest ones: 160 before the first fold, 24 of them validation.
+    for late, known in ((136, False), (135, True)):
+        wind = np.where(np.arange(320) % 3, "n", "s").astype(object)
+        wind[late:200] = "late"
+        for test in (160, 0.5):
+            made = heedful.backtest(
+                hourly.assign(wind=wind), "load", folds=1, test=test, refit="never", levels=(), **QUICK
+            )
+            assert made.folds[0].train_rows == 136
+            (note,) = (note for note in made.notes if "Text column wind" in note)
+            assert ("late" in note) == known
+
+
+def test_a_panel_decides_on_the_train_rows_of_the_first_fold(hourly):
+    # The longest series has 320 rows, the others begin late: of all rows together 68 % come before row 218 of it.
+    wind = np.where(np.arange(320) % 3, "n", "s").astype(object)
+    wind[225:250] = "late"
+    long = hourly.assign(wind=wind)
+    parts = [long.assign(site="long"), *(long.iloc[220:].assign(site=f"late {i}") for i in range(4))]
+    made = heedful.backtest(
+        pd.concat(parts), "load", series="site", folds=1, test=64, refit="never", levels=(), **QUICK
+    )
+    (note,) = (note for note in made.notes if "Text column wind" in note)
+    assert "its 2 levels: n, s" in note
+
+
 def test_a_panel_is_cut_at_common_dates(shops):
     made = heedful.backtest(shops, "sales", series="shop", folds=2, test=20, **(QUICK | {"window": 7}))
     assert set(made.forecasts["series"]) == {"north", "south"}
@@ -108,6 +135,7 @@ def test_files_are_written_whole_and_a_folder_in_use_is_left_alone(hourly, tmp_p
         ({"test": 0}, OptionError, "share below 1 or a number of rows"),
         ({"test": 400}, DataError, "fewer folds, or give more rows"),
         ({"test": 3, "folds": 4}, DataError, "one row for each of 4 folds"),
+        ({"test": 60, "gap": 259}, DataError, "rows before them, got 60 of 320 rows"),
     ],
 )
 def test_wrong_input_is_refused(hourly, options, error, advice):

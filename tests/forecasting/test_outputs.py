@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from torch import nn
 
 from heedful.data import Scaler, split, windows
 from heedful.forecasting.outputs import blocks, calibrate, forecasts, scaled, some_of, thinned
+from heedful.intervals import Intervals
 from heedful.models.heads import QuantileHead
 
 
@@ -42,8 +45,6 @@ def test_blocks_are_all_windows_in_order(laid):
 
 def test_some_windows_are_taken_across_the_borders_of_members(laid):
     whole, _ = laid
-    from dataclasses import replace
-
     several = replace(whole, runs=((3, 4), (20, 2), (40, 5)))
     assert list(some_of(several, 2, 8).starts) == [5, 6, 20, 21, 40, 41]
 
@@ -64,6 +65,25 @@ def test_points_are_bands_of_no_width_and_quantiles_end_where_the_head_ends(laid
         band = scaled(Spread(), whole, scaler, [level])
         assert np.allclose(band.upper[0] - band.point, 2)
         assert np.allclose(band.point - band.lower[0], 1)
+
+
+def test_the_interval_of_a_level_holds_those_below_it_whatever_else_is_asked(laid):
+    whole, scaler = laid
+    intervals = Intervals(levels=(0.6, 0.9), margins=np.array([[1.0] * 3, [-0.5] * 3]), windows=30)
+    both = forecasts(Spread(), whole, scaler, intervals, (0.9, 0.6))  # its head ends at 0.6
+    alone = forecasts(Spread(), whole, scaler, intervals, (0.9,))
+    assert np.all(both.lower[0] <= both.lower[1])
+    assert np.all(both.upper[0] >= both.upper[1])
+    assert np.array_equal(both.lower[0], alone.lower[0])
+    assert np.array_equal(both.upper[0], alone.upper[0])
+
+
+def test_a_network_that_takes_no_future_is_given_none(wave):
+    parts = split(replace(wave, known=("x0",)))
+    whole, scaler = windows(parts.validation, 5, 3), Scaler.fit(parts.train)
+    assert whole.future(np.arange(1)) is not None
+    last = scaler.batch(whole, np.arange(len(whole))).x[:, -1, -1]
+    assert np.array_equal(scaled(Last(), whole, scaler).point[:, 0], last)
 
 
 @pytest.mark.parametrize("net", [Last(), Spread()])

@@ -26,11 +26,29 @@ def test_a_gpu_that_is_not_there_is_refused():
         devices.choose("cuda")
 
 
-def test_bfloat16_is_used_when_asked_for_and_answers_on_auto():
+def test_bfloat16_is_used_when_it_is_asked_for():
     cpu = torch.device("cpu")
     assert devices.reduced("bfloat16", cpu) is True
     assert devices.reduced("float32", cpu) is False
-    assert devices.reduced("auto", cpu) in (True, False)
+
+
+@pytest.mark.parametrize("tiles", [True, False, None])
+@pytest.mark.parametrize("vectors", [True, False, None])
+def test_auto_asks_the_processor_for_its_instructions(monkeypatch, tiles, vectors):
+    for name, answer in (("_is_amx_tile_supported", tiles), ("_is_avx512_bf16_supported", vectors)):
+        if answer is None:  # a PyTorch that does not know the question
+            monkeypatch.delattr(torch.cpu, name, raising=False)
+        else:
+            monkeypatch.setattr(torch.cpu, name, lambda answer=answer: answer, raising=False)
+    assert devices.reduced("auto", torch.device("cpu")) is bool(tiles or vectors)
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_auto_asks_a_gpu_for_instructions_of_its_own(monkeypatch, answer):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **how: asked.append(how) or answer)
+    assert devices.reduced("auto", torch.device("cuda")) is answer
+    assert asked == [{"including_emulation": False}]
 
 
 def test_a_model_is_brought_home_in_evaluation_mode():

@@ -9,14 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from heedful.errors import OptionError
-from heedful.train import Errors, forecast, forecast_quantiles, score_scaled
+from heedful.train import Errors, forecast, score_scaled
 
 BATCHES = [1, 7, None, 10_000]
 
 
 class Repeat(nn.Module):
-    """Repeats the last value of both targets (columns b and a); its head adds level - 1/2 for a quantile."""
+    """Repeats the last value of both targets (columns b and a); its head gives points from an axis of its own."""
 
     def __init__(self, *, head: bool = False) -> None:
         super().__init__()
@@ -48,16 +47,6 @@ def test_forecasts_are_in_the_units_of_every_member_and_target(everything, last,
 
 
 @pytest.mark.parametrize("batch", BATCHES)
-def test_quantiles_are_restored_level_by_level(everything, last, batch):
-    (_, _, test), scaler = everything
-    low, middle, high = forecast_quantiles(Repeat(head=True), test, scaler, (0.25, 0.5, 0.75), batch=batch)
-    spread = scaler.spread[test.members(np.arange(len(test)))][:, None, [1, 0]]
-    assert np.allclose(middle, last, rtol=1e-5, atol=1e-4)
-    assert np.allclose(high - low, 0.5 * spread, rtol=1e-4)
-    assert np.allclose(forecast(Repeat(head=True), test, scaler), middle)
-
-
-@pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("head", [False, True])
 def test_scores_are_sums_over_observed_scaled_values(everything, batch, head):
     (_, _, test), scaler = everything
@@ -75,17 +64,6 @@ def test_scores_are_sums_over_observed_scaled_values(everything, batch, head):
 def test_without_an_observed_value_there_is_no_mean():
     assert np.isnan(Errors(squared=0.0, absolute=0.0, count=0).mse)
     assert np.isnan(Errors(squared=0.0, absolute=0.0, count=0).mae)
-
-
-@pytest.mark.parametrize("levels", [(), (0.0, 0.5), (0.5, 1.0)])
-def test_levels_outside_0_and_1_are_refused(everything, levels):
-    with pytest.raises(OptionError, match=r"levels between 0 and 1, got .*Say"):
-        forecast_quantiles(Repeat(head=True), everything[0][2], everything[1], levels)
-
-
-def test_a_model_of_points_has_no_quantiles(everything):
-    with pytest.raises(OptionError, match=r"distribution head, got Repeat.*Quantiles, Gaussian or StudentT"):
-        forecast_quantiles(Repeat(), everything[0][2], everything[1], (0.5,))
 
 
 class Broken(Repeat):

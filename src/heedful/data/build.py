@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,11 @@ from heedful.data.calendar import NAMES as CALENDAR
 from heedful.data.calendar import calendar_names, calendar_values
 from heedful.data.categories import encode, expand, find_levels, one_hot, tell_strange
 from heedful.data.clean import is_code
-from heedful.data.columns import Lead, as_numbers, candidates, check_target, find_codes, varying
+from heedful.data.columns import Lead, as_numbers, candidates, check_target, find_codes, numeric, timely, varying
 from heedful.data.future import settle
 from heedful.data.gaps import AGE, MASK, age_columns, fill, fill_members, hold, mask_columns, start_at_nothing
 from heedful.data.grid import Grid, lay_grid, words
-from heedful.data.panel import check_static, leading, rows_of
+from heedful.data.panel import DecideOn, Leading, check_static, rows_of
 from heedful.data.roles import Roles, declare
 from heedful.data.series import Member, Series
 from heedful.data.stamps import Stamps, find_stamps
@@ -34,7 +35,7 @@ def build_series(
     table: Table,
     target: str | Sequence[str],
     *,
-    time: str | None = None,
+    time: str | Literal[False] | None = None,
     features: Sequence[str] | None = None,
     past: Sequence[str] = (),
     known: Sequence[str] = (),
@@ -43,7 +44,7 @@ def build_series(
     calendar: bool = False,
     date_format: str | None = None,
     mask: bool = False,
-    decide_on: float | int | None = None,
+    decide_on: DecideOn | None = None,
     missing: Sequence[float] | None = None,
     like: Sequence[str] | None = None,
     codes: Mapping[str, Sequence[float]] | None = None,
@@ -57,9 +58,10 @@ def build_series(
 
     Args:
         target: the column to forecast, or several; their past is always among the inputs.
-        time: the time column; by default it is looked for by type, name and content.
+        time: the time column; by default it is looked for by type, name and content. False: there is none, rows are
+            taken in the order of the table.
         features: input columns beside the target, of which only the past is known; by default every numeric column,
-            and every text column of at most 32 levels.
+            and every text column of at most 32 levels, but none of a single series that begins late.
         past: the same as features, for tables in which other columns are known or static.
         known: input columns whose values are known over the horizon too: plans, tariffs, holidays.
         static: input columns that tell the series of a panel apart and never change within one.
@@ -70,7 +72,8 @@ def build_series(
             observed), for each column with missing values in the train rows.
         decide_on: the first rows in time order, a share below 1 or a number, on which it is decided what stands for
             missing, which columns are of use and which levels a text has; give the size of the train part (70 % if
-            not given).
+            not given), or a function that gives it for the rows of the (longest) series. Rows left out by `future`
+            are not counted.
         missing: values that stand for missing in every column; by default codes such as -999 are looked for, an
             empty list switches that off.
         like: columns of an earlier series: exactly these, in this order, masks, levels and calendar included;
@@ -92,19 +95,25 @@ def build_series(
         roles = declare(names, target, features=features, past=past, known=known, static=static, series=series)
     else:
         roles = _earlier(names, target, like, known, static, series, levels or {})
-    when = find_stamps(table, time, roles.targets[0], date_format)
+    inputs = () if like is None else (*roles.targets, *(roles.named or ()))
+    when = find_stamps(table, time, roles.targets[0], date_format, inputs=inputs)
     grid = lay_grid(table, when, step, roles.series)
     fixed = like is not None
     check_static(table, roles.static, grid, fixed=fixed)
     members = grid.members or (Member(name=table.name, start=0, stop=grid.total),)
-    lead = Lead(table=table, rows=grid.rows_in(leading(members, grid.times, decide_on)), dated=when.times is not None)
+    future = future or ("drop" if roles.declared else None)
+    first = Leading(decide_on=decide_on, trailing=future is None)
+    seen = _observed(table, grid, _told_codes(roles.targets, missing, codes, fixed) or {}, roles.targets)
+    pieces = first.pieces(members, grid.times, seen)
+    del seen  # a long table has no memory to spare
+    lead = Lead(table=table, rows=grid.rows_in(pieces), dated=when.times is not None)
     chosen, notes = _choose(lead, roles, when, missing, codes, levels if levels is not None or not fixed else {}, fixed)
     notes = [*roles.left_out([name for name in names if name not in when.columns]), *notes]
     values, more = _numbers(table, chosen, grid)
     notes += [*more, *grid.notes]
-    made, more = _filled(values, chosen, grid, members, roles, decide_on, fixed=fixed)
+    made, more = _filled(values, chosen, grid, members, roles, first, fixed=fixed)
     notes += more
-    made = _with_masks(made, chosen, mask, like, decide_on)
+    made = _with_masks(made, chosen, mask, like, first, roles)
     made = _with_calendar(made, calendar, like, grid.step)
     made = made if like is None else made.ordered(like)
     found = Series(
@@ -124,7 +133,7 @@ def build_series(
         plain=made.plain,
         members=made.members if grid.members else (),
     )
-    found = settle(found, future or ("drop" if roles.declared else None))
+    found = settle(found, future)
     return replace(found, fingerprint=_fingerprint(found))
 
 
@@ -210,6 +219,9 @@ def _choose(
     if not fixed:
         numbers, more = varying(lead, numbers, roles.targets, told, named=roles.named is not None)
         notes += more
+    if not fixed and roles.named is None and not roles.series:
+        numbers, more = timely(lead, numbers, roles.targets, told)
+        notes += more
     kept = tuple(name for name in chosen if name in found or name in numbers)
     return _Chosen(names=kept, levels=found, codes=told, reason=reason), notes
 
@@ -227,6 +239,20 @@ def _told_codes(
     if codes is not None or fixed:
         return {name: tuple(found) for name, found in (codes or {}).items() if name in columns}
     return None
+
+
+def _observed(table: Table, grid: Grid, codes: Mapping[str, Sequence[float]], targets: Sequence[str]) -> np.ndarray:
+    """Tells in which rows of the series the table has a value of any target, as far as codes were told."""
+    found = np.zeros(len(table), dtype=bool)
+    for name in targets:
+        column = table.frame[name]
+        seen = column.notna().to_numpy()
+        if codes.get(name) and numeric(column):
+            seen = seen & ~is_code(as_numbers(column), codes[name])
+        found |= seen
+    rows = np.zeros(grid.total, dtype=bool)
+    rows[slice(None) if grid.places is None else grid.places] = found if grid.order is None else found[grid.order]
+    return rows
 
 
 # --- the array ------------------------------------------------------------------------------------
@@ -302,7 +328,7 @@ def _filled(
     grid: Grid,
     members: tuple[Member, ...],
     roles: Roles,
-    decide_on: float | int | None,
+    first: Leading,
     *,
     fixed: bool,
 ) -> tuple[_Made, list[str]]:
@@ -312,14 +338,14 @@ def _filled(
     start_at_nothing(values, chosen.texts, members)
     if grid.members:
         hold(values, [columns.index(name) for name in expand(roles.static, chosen.levels) if name in columns], members)
-        lead = values[rows_of(leading(members, times, decide_on))]
+        lead = values[rows_of(first.pieces(members, times, _any(~np.isnan(values[:, targets]))))]
         middle = np.array([np.median(seen) if (seen := c[~np.isnan(c)]).size else 0.0 for c in lead.T])
         values, observed, times, members, notes = fill_members(values, chosen.labels, times, members, targets, middle)
     else:
         values, observed, times, notes = fill(values, columns, chosen.labels, times, targets, fixed=fixed)
         members = (Member(name=members[0].name, start=0, stop=len(values)),)
     if not fixed:
-        pieces = rows_of(leading(members, times, decide_on))
+        pieces = rows_of(first.pieces(members, times, _any(observed[:, targets])))
         for name, j in zip(roles.targets, targets, strict=True):
             check_target(name, values[:, j], observed[:, j], times, pieces)
     plain = tuple(columns[j] for j in chosen.texts)
@@ -328,14 +354,15 @@ def _filled(
 
 
 def _with_masks(
-    made: _Made, chosen: _Chosen, mask: bool, like: Sequence[str] | None, decide_on: float | int | None
+    made: _Made, chosen: _Chosen, mask: bool, like: Sequence[str] | None, first: Leading, roles: Roles
 ) -> _Made:
     """Appends masks and ages: of the columns with missing values in the leading rows, or those of an earlier series."""
     numbers = [j for j in range(len(chosen.columns)) if j not in chosen.texts]
     if like is not None:
         masks, ages = ([j for j in numbers if made.columns[j] + word in like] for word in (MASK, AGE))
     elif mask:
-        lead = rows_of(leading(made.members, made.times, decide_on))
+        seen = made.observed[:, [made.columns.index(name) for name in roles.targets]]
+        lead = rows_of(first.pieces(made.members, made.times, _any(seen)))
         masks = ages = [j for j in numbers if not made.observed[lead, j].all()]
     else:
         return made
@@ -343,6 +370,10 @@ def _with_masks(
     if masks:
         made = made.with_columns([names[j] + MASK for j in masks], mask_columns(seen, masks))
     return made.with_columns([names[j] + AGE for j in ages], age_columns(seen, ages, members)) if ages else made
+
+
+def _any(seen: np.ndarray) -> np.ndarray:
+    return np.asarray(seen.any(axis=1))
 
 
 def _with_calendar(made: _Made, calendar: bool, like: Sequence[str] | None, step: Step) -> _Made:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from heedful.data.clean import ends, own_codes, shared_codes, without
+from heedful.data.clean import ends, is_code, own_codes, shared_codes, without
 from heedful.data.roles import Roles
 from heedful.data.stamps import Stamps
 from heedful.data.table import Table
@@ -16,6 +16,7 @@ from heedful.errors import DataError
 
 _BLOCK = 1 << 20
 _MOSTLY = 0.5
+_LATE = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,6 +148,36 @@ def varying(
         else:
             chosen.append(name)
     return chosen, _left_out(left)
+
+
+def timely(
+    lead: Lead, columns: Sequence[str], targets: Sequence[str], codes: Mapping[str, tuple[float, ...]]
+) -> tuple[list[str], list[str]]:
+    """Leaves out features of a single series that begin late: rows before a feature's first value are lost to all.
+
+    Late is what begins more than a tenth of the leading rows after the targets.
+    """
+    begins = {name: _begin(lead[name], codes.get(name, ())) for name in dict.fromkeys([*columns, *targets])}
+    start, most = max(begins[name] for name in targets), _LATE * len(lead)
+    late = [name for name in columns if name not in targets and begins[name] > start + most]
+    if not late:
+        return list(columns), []
+    told = ", ".join(f"{name} ({begins[name]:,} rows)" for name in late)
+    note = (
+        f"Columns that begin only after {100 * _LATE:g} % of the first {len(lead):,} rows (train) left out: {told}. "
+        "Name those to be used: rows before their first value are left out then."
+    )
+    return [name for name in columns if name not in late], [note]
+
+
+def _begin(values: np.ndarray, codes: Sequence[float]) -> int:
+    """Gives the first row with a value; the number of rows if there is none."""
+    for start in range(0, len(values), _BLOCK):
+        part = values[start : start + _BLOCK]
+        seen = ~np.isnan(part) & ~is_code(part, codes) if codes else ~np.isnan(part)
+        if seen.any():
+            return start + int(seen.argmax())
+    return len(values)
 
 
 def check_target(target: str, column: np.ndarray, seen: np.ndarray, times: pd.Index, lead: slice | np.ndarray) -> None:

@@ -1,9 +1,10 @@
-"""What a table of several series needs beside a grid: rows that may decide, and columns that must not change."""
+"""Which rows of a table may decide, of one series or of several, and columns that must not change within one."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,22 +16,57 @@ from heedful.data.table import Table
 from heedful.errors import DataError, OptionError
 
 DECIDE_ON = 0.7
+DecideOn = float | Callable[[int], int]
 
 
-def leading(members: Sequence[Member], times: pd.Index, decide_on: float | int | None) -> tuple[tuple[int, int], ...]:
+@dataclass(frozen=True, kw_only=True)
+class Leading:
+    """The rule by which the first rows decide: those that a split of the finished series gives to train.
+
+    Args:
+        decide_on: as for `leading`.
+        trailing: rows after a member's last observed target stay in the series; they are left out if not.
+    """
+
+    decide_on: DecideOn | None
+    trailing: bool = True
+
+    def pieces(self, members: Sequence[Member], times: pd.Index, seen: np.ndarray) -> tuple[tuple[int, int], ...]:
+        """Gives the row ranges that decide.
+
+        Args:
+            seen: whether any target was observed (rows,).
+        """
+        return leading(_counted(members, seen, trailing=self.trailing), times, self.decide_on)
+
+
+def _counted(members: Sequence[Member], seen: np.ndarray, *, trailing: bool) -> Sequence[Member]:
+    """Gives members of the rows that a split will count: a member without any target is left out of the series."""
+    found = []
+    for member in members:
+        newest = seen[member.start : member.stop][::-1]
+        gone = (0 if trailing else int(newest.argmax())) if newest.any() else len(member)
+        found.append(replace(member, stop=member.stop - gone))
+    return found if any(map(len, found)) else members
+
+
+def leading(members: Sequence[Member], times: pd.Index, decide_on: DecideOn | None) -> tuple[tuple[int, int], ...]:
     """Gives the row ranges on which decisions are made: up to one date for all members of a panel.
 
     Args:
-        decide_on: a share of all rows, or a number of rows, of the longest member.
+        decide_on: a share of the rows of all members, or a number of rows of the longest one, or a function that
+            gives this number for the rows that the longest one has.
     """
-    share = DECIDE_ON if decide_on is None else decide_on
+    longest = max(members, key=len)
+    share = DECIDE_ON if decide_on is None else decide_on(len(longest)) if callable(decide_on) else decide_on
     if not (share > 0 and math.isfinite(share)) or (share > 1 and share != int(share)):
         raise OptionError(f"decide_on needs a share of the rows (up to 1) or a number of rows, got {decide_on}.")
     whole = share > 1 or isinstance(share, int)
     if len(members) == 1:
-        return ((0, _first(len(times), share, whole)),)
-    clock, longest = ticks_of(times), max(members, key=len)
-    line = clock[longest.start : longest.stop] if whole else np.sort(clock)
+        return ((longest.start, longest.start + _first(len(longest), share, whole)),)
+    clock = ticks_of(times)
+    rows = [clock[m.start : m.stop] for m in ([longest] if whole else members)]
+    line = np.sort(np.concatenate(rows))
     last = line[max(0, _first(len(line), share, whole) - 1)]
     return tuple(
         (m.start, m.start + int(np.searchsorted(clock[m.start : m.stop], last, side="right"))) for m in members

@@ -71,7 +71,7 @@ class Scaler:
         own = _own(series, span.pieces)
         for j in np.flatnonzero(own.seen.sum(0) == 0):
             raise DataError(f"Column '{series.columns[j]}' has no value in the train rows. Leave it out.")
-        centre, spread = _settled(series, kind, own, _together(own, kind))
+        centre, spread = _settled(series, kind, own, _together(own, kind), alone=len(series.members) == 1)
         several = len(series.members) > 1
         return Scaler(
             kind=kind,
@@ -233,16 +233,19 @@ def _together(own: _Shown, kind: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _settled(
-    series: Series, kind: str, own: _Shown, common: tuple[np.ndarray, np.ndarray]
+    series: Series, kind: str, own: _Shown, common: tuple[np.ndarray, np.ndarray], *, alone: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gives every member its centre and spread: its own where it shows enough, else the common ones.
 
     A static column tells members apart only if all share one scale.
+
+    Args:
+        alone: there is one series and no other to share a scale with.
     """
     centre, spread = (own.low, own.high - own.low) if kind == "minmax" else (own.mean, own.deviation)
     few = own.seen < _LEAST
     few[:, [series.columns.index(name) for name in series.static]] = True
-    if len(series.members) == 1:
+    if alone:
         few[:] = False
     centre = np.where(few, common[0], centre)
     spread = np.where(few | (own.low == own.high), common[1], spread)

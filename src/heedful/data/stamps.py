@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as clock
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 
 from heedful.data.step import find_step, slots
 from heedful.data.table import Table
-from heedful.errors import DataError, unknown
+from heedful.errors import DataError, OptionError, unknown
 
 _NAMES = re.compile(
     r"(^|[^a-z])(date|time|datetime|timestamp|ts|ds|day|week|month|quarter|year|when|period|epoch|unix|zeit|datum|fecha|hour)"
@@ -50,22 +51,41 @@ class Stamps:
     notes: tuple[str, ...] = ()
 
 
-def find_stamps(table: Table, time: str | None, target: str, date_format: str | None) -> Stamps:
-    """Reads the time column, found by type, name and content if it is not named.
+def find_stamps(
+    table: Table,
+    time: str | Literal[False] | None,
+    target: str,
+    date_format: str | None,
+    *,
+    inputs: Collection[str] = (),
+) -> Stamps:
+    """Reads the time column, found by type, name and content if it is not named; False says that there is none.
 
-    Raises: UnknownName for a column that is not there; DataError for unreadable or ambiguous stamps.
+    Args:
+        inputs: columns that are known to be no time column, and are not looked at when one is looked for.
+
+    Raises: UnknownName for a column that is not there; DataError for unreadable or ambiguous stamps; OptionError for
+            a date format without a time column.
     """
     frame = table.frame
+    if time is False:
+        if date_format is not None:
+            raise OptionError(
+                f"date_format says how the time column is written, {date_format!r}, and time=False that there is none. "
+                "Leave one of them out."
+            )
+        return Stamps(times=None)
     if time is not None:
         if time not in frame.columns:
             raise unknown("column", time, map(str, frame.columns))
         if time == target:
             raise DataError(f"Column '{time}' cannot be both time and target. Name another one of them.")
         return _with_clock(table, time, _read(table, time, date_format), date_format)
-    column = _candidate(table, target, date_format)
+    others = {target, *inputs}
+    column = _candidate(table, others, date_format)
     if column is not None:
         return _with_clock(table, column, _read(table, column, date_format), date_format)
-    parts = _part_columns(frame, target)
+    parts = _part_columns(frame, others)
     if parts:
         return _from_parts(table, parts)
     if date_format is not None:
@@ -76,9 +96,9 @@ def find_stamps(table: Table, time: str | None, target: str, date_format: str | 
 # --- which column ---------------------------------------------------------------------------------
 
 
-def _candidate(table: Table, target: str, date_format: str | None) -> str | None:
+def _candidate(table: Table, others: Collection[str], date_format: str | None) -> str | None:
     frame = table.frame
-    names = [str(c) for c in frame.columns if c != target]
+    names = [str(c) for c in frame.columns if c not in others]
     names.sort(key=lambda name: not _NAMES.search(name.lower()))
     for name in names:
         if pd.api.types.is_datetime64_any_dtype(frame[name].dtype) or isinstance(frame[name].dtype, pd.PeriodDtype):
@@ -87,7 +107,7 @@ def _candidate(table: Table, target: str, date_format: str | None) -> str | None
     for name in texts:
         if _looks_like_stamps(frame[name], date_format):
             return name
-    if _part_columns(frame, target):
+    if _part_columns(frame, others):
         return None
     for name in names:
         if _is_number(frame[name]) and _NAMES.search(name.lower()) and _number_kind(frame[name], name, date_format):
@@ -118,9 +138,9 @@ def _text(column: pd.Series) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(plain.array, type=pa.string(), from_pandas=True)])
 
 
-def _part_columns(frame: pd.DataFrame, target: str) -> dict[str, str]:
+def _part_columns(frame: pd.DataFrame, others: Collection[str]) -> dict[str, str]:
     """Finds year, month, day ... columns; empty unless they run from the year on without a hole."""
-    lower = {str(c).lower().strip(): str(c) for c in frame.columns if c != target and _is_number(frame[c])}
+    lower = {str(c).lower().strip(): str(c) for c in frame.columns if c not in others and _is_number(frame[c])}
     found = {part: lower[name] for part, names in _PARTS.items() for name in names[::-1] if name in lower}
     parts: dict[str, str] = {}
     for part in _PARTS:

@@ -53,6 +53,13 @@ class Windows:
         return np.concatenate([np.arange(first, first + count) for first, count in self.runs])
 
     @property
+    def left_out(self) -> tuple[str, ...]:
+        """Names the members of a panel that give no window: they have too few rows in the span, or none."""
+        series = self.span.series
+        given = set(series.members_of(np.array([first for first, _ in self.runs])).tolist())
+        return tuple(member.name for number, member in enumerate(series.members) if number not in given)
+
+    @property
     def complete(self) -> bool:
         """True when every target was observed, so that no loss needs a mask."""
         series = self.span.series
@@ -115,7 +122,7 @@ class Windows:
 def windows(span: Span, window: int, horizon: int = 1) -> Windows:
     """Lays windows over a span: targets inside it, look-back in it or before it, both in one member.
 
-    Members of a panel that are too short give no window.
+    Members of a panel that are too short give no window; `Windows.left_out` names them.
 
     Raises: DataError if not one window fits.
     """

@@ -40,6 +40,7 @@ from heedful.train import Recipe
 VALIDATION = 0.15
 _PARQUET_ROWS = 500_000
 Refit = str | int
+_Sizes = tuple[int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,10 +157,13 @@ def backtest(
         missing=missing,
         date_format=date_format,
     )
-    folder = _folder(out)
-    share = _share(test)
-    made = columns.build(table, decide_on=(1 - VALIDATION) * (1 - share) if share < 1 else 1 - VALIDATION)
-    splits = _splits(made, folds, test, gap, horizon)
+    folder, newest = _folder(out), _newest(test)
+
+    def sizes(rows: int) -> list[_Sizes]:
+        return _sizes(rows, folds, newest, gap, horizon)
+
+    made = columns.build(table, decide_on=lambda rows: sizes(rows)[0][0])
+    splits = [cut(made, parts, gap=gap) for parts in sizes(max(len(member) for member in made.members))]
     season = season_of(made, splits[0].train, season)
     runs: list[_Run] = []
     for number, parts in enumerate(splits):
@@ -203,26 +207,25 @@ class _Run:
     anew: bool
 
 
-def _splits(series: Series, folds: int, test: float, gap: int, horizon: int) -> list[Split]:
-    """Cuts the newest rows into folds, each with all rows before it as its past.
+def _sizes(rows: int, folds: int, test: float, gap: int, horizon: int) -> list[_Sizes]:
+    """Cuts the newest of so many rows into folds; all rows before a fold, less the gap, are its past.
 
     Raises: DataError if a fold would have no row, or no past.
     """
-    rows = max(len(member) for member in series.members)
     newest = int(test) if test >= 1 else int(rows * test + 1e-9)
     first = rows - newest - horizon + 1
-    if newest < folds or first < 2:
+    if newest < folds or first - gap < 2:
         raise DataError(
             f"backtest needs at least one row for each of {folds} folds and rows before them, got {newest} of {rows} "
             f"rows to forecast {horizon} ahead. Ask for fewer folds, or give more rows."
         )
     edges = [first + newest * i // folds for i in range(folds + 1)]
-    splits = []
+    sizes = []
     for start, stop in pairwise(edges):
         known = start - gap
         judged = math.ceil(VALIDATION * known)
-        splits.append(cut(series, (known - judged, judged, stop + horizon - 1 - known), gap=gap))
-    return splits
+        sizes.append((known - judged, judged, stop + horizon - 1 - known))
+    return sizes
 
 
 def _every(refit: Refit, folds: int) -> int:
@@ -237,7 +240,7 @@ def _every(refit: Refit, folds: int) -> int:
     return refit
 
 
-def _share(test: float) -> float:
+def _newest(test: float) -> float:
     if isinstance(test, bool) or not isinstance(test, (int, float)) or not test > 0:
         raise OptionError(f"backtest needs test to be a share below 1 or a number of rows, got {test!r}.")
     return float(test)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 from heedful.bundle import FILES, Bundle, is_bundle
 from heedful.data.scale import Scaler
@@ -43,7 +43,7 @@ def fit(
     target: Words | None = None,
     model: str = "heedful",
     *,
-    time: str | None = None,
+    time: str | Literal[False] | None = None,
     features: Words | None = None,
     past: Words = (),
     known: Words = (),
@@ -74,7 +74,7 @@ def fit(
             for the embedded CO2 series.
         target: the column to forecast, or several; their own past is always an input.
         model: a name of `heedful.models.names()`.
-        time: the time column, found by itself if not named.
+        time: the time column, found by itself if not named; False: there is none.
         features: further input columns, of which only the past is used.
         past, known, static: input columns by what is known of them at the time of a forecast: their past; their
             values over the horizon too; one value that never changes. Naming any takes only those named.
@@ -82,8 +82,8 @@ def fit(
         calendar: adds hour, weekday and day of the year as known inputs.
         mask: adds inputs that say which values are missing, and for how long.
         missing: numbers that stand for missing values, such as -999; found on the train rows if not given.
-        window: rows of the look-back; by default decided on validation for "heedful", else by rule: the season if one
-            is found, 32 rows if not.
+        window: rows of the look-back; by default, for "heedful", as many seasons as fit, or decided on validation by
+            closed-form maps where fewer than 7 do; for others the season if one is found, 32 rows if not.
         horizon: steps ahead.
         split: shares, or numbers of rows, of train, validation and test, in time order; test may be 0.
         gap: rows left out between two parts.
@@ -110,10 +110,10 @@ def fit(
     """
     check_numbers("fit", window=window, horizon=horizon, gap=gap, season=season, epochs=epochs)
     numbers, wanted, sizes = seeds_of("fit", seeds), check_levels(levels), check_split("fit", split)
-    table, targets, time = open_table("fit", data, target, time, date_format)
+    table, targets, named = open_table("fit", data, target, time or None, date_format)
     columns = Columns.of(
         targets,
-        time=time,
+        time=False if time is False else named,
         features=features,
         past=past,
         known=known,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from heedful.data import sets
 from heedful.data.build import build_series
+from heedful.data.panel import DecideOn
 from heedful.data.seasons import find_season
 from heedful.data.series import Series
 from heedful.data.split import Span, Split
@@ -35,7 +36,7 @@ class Columns:
     """Which columns of a table play which part; the words of `heedful.fit`."""
 
     targets: tuple[str, ...]
-    time: str | None = None
+    time: str | Literal[False] | None = None
     features: tuple[str, ...] | None = None
     past: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
@@ -50,7 +51,7 @@ class Columns:
     def of(
         targets: tuple[str, ...],
         *,
-        time: str | None,
+        time: str | Literal[False] | None,
         features: Words | None,
         past: Words,
         known: Words,
@@ -76,8 +77,8 @@ class Columns:
             date_format=date_format,
         )
 
-    def build(self, table: Table, decide_on: float) -> Series:
-        """Reads a table by these words; what a column is good for is decided on its first rows alone."""
+    def build(self, table: Table, decide_on: DecideOn) -> Series:
+        """Reads a table by these words; what a column is good for is decided on its first rows, `decide_on`, alone."""
         return build_series(
             table,
             self.targets,

@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from heedful.data.scale import Scaler
 from heedful.data.windows import Windows
 from heedful.intervals import LEVELS, Intervals
+from heedful.train.evaluate import each
+from heedful.train.feed import Tensors
+from heedful.train.loss import point as point_of
 
 _NUMBERS = 1 << 20  # numbers that one pass of a network reads, or one block gives
 _CALIBRATED = 1 << 22
@@ -33,25 +36,18 @@ def scaled(net: nn.Module, windows: Windows, scaler: Scaler, levels: Sequence[fl
     """Gives the network's own points and bounds in scaled units; a point forecast is a band of no width.
 
     A head of quantiles is asked for no level beyond its own: where it ends, its outermost quantiles are the band.
+    The network computes where it was trained: on a GPU where there is one.
     """
     head = getattr(net, "head", None)
     own = getattr(head, "levels", (0.0, 1.0))
     ends = [min(max(end, own[0]), own[-1]) for end in _ends(levels)] if _has_spread(net) else []
-    size = max(1, _NUMBERS // (windows.window * windows.features + windows.horizon))
-    device = next((p.device for p in net.parameters()), torch.device("cpu"))
-    points, bounds = [], []
-    net.eval()
-    with torch.inference_mode():
-        for start in range(0, len(windows), size):
-            index = np.arange(start, min(start + size, len(windows)))
-            x, future, _ = scaler.batch(windows, index)
-            given = [torch.from_numpy(part).to(device) for part in (x, future) if part is not None]
-            raw = net(*given)
-            point = raw if head is None else head.point(raw)
-            points.append(point.cpu())
-            if head is not None and ends:
-                bounds.append(head.quantiles(raw, ends).cpu())
-    point = _whole(points, 0)
+
+    def read(_: np.ndarray, __: Tensors, raw: Tensor) -> tuple[Tensor, Tensor | None]:
+        return point_of(net, raw).cpu(), head.quantiles(raw, ends).cpu() if head is not None and ends else None
+
+    said = each(net, windows, scaler, read)
+    point = _whole([point for point, _ in said], 0)
+    bounds = [bound for _, bound in said if bound is not None]
     if bounds:
         both = _whole(bounds, 1)
         return Forecasts(point, both[: len(levels)], both[len(levels) :])
@@ -64,17 +60,21 @@ def forecasts(
 ) -> Forecasts:
     """Gives points and calibrated bounds in the targets' own units.
 
+    The bounds of a level hold those of every lower one that the intervals offer, asked for or not: what is said of a
+    level does not depend on what else is asked.
+
     Raises: OptionError for a level that the intervals do not offer.
     """
-    said = scaled(net, windows, scaler, levels)
-    point = scaler.restore(said.point, windows)
     if intervals is None or not levels:
+        point = scaler.restore(scaled(net, windows, scaler).point, windows)
         none = np.empty((0, *point.shape))
         return Forecasts(point, none, none)
-    names = names_of(windows)
-    bounds = [intervals.widen(said.lower[i], said.upper[i], level, names) for i, level in enumerate(levels)]
-    lower, upper = (scaler.restore(np.stack(side), windows) for side in zip(*bounds, strict=True))
-    return Forecasts(point, lower, upper)
+    places = [intervals.place(level) for level in levels]
+    rising = intervals.levels[: max(places) + 1]
+    said = scaled(net, windows, scaler, rising)
+    bounds = intervals.nested(said.lower, said.upper, rising, names_of(windows))
+    lower, upper = (scaler.restore(side[places], windows) for side in bounds)
+    return Forecasts(scaler.restore(said.point, windows), lower, upper)
 
 
 def calibrate(net: nn.Module, validation: Windows, scaler: Scaler, levels: Sequence[float]) -> Intervals:

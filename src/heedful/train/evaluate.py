@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,12 +14,13 @@ from torch import Tensor, nn
 
 from heedful.data.scale import Scaler
 from heedful.data.windows import Windows
-from heedful.errors import OptionError
 from heedful.train import devices
 from heedful.train.feed import Feed, Tensors, apply, reads_future
 from heedful.train.loss import point
 
 R = TypeVar("R")
+# A model is brought to a GPU and back: threads that share it take turns, so that none takes it from another.
+_TURN = threading.RLock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,40 +65,7 @@ def forecast(
     def restored(index: np.ndarray, _: Tensors, raw: Tensor) -> np.ndarray:
         return scaler.restore(point(model, raw).float().cpu().numpy(), windows, index)
 
-    return np.concatenate(_each(model, windows, scaler, restored, batch, device))
-
-
-def forecast_quantiles(
-    model: nn.Module,
-    windows: Windows,
-    scaler: Scaler,
-    levels: Sequence[float],
-    *,
-    batch: int | None = None,
-    device: str | None = None,
-) -> np.ndarray:
-    """Forecasts quantiles of every window.
-
-    Args:
-        levels: between 0 and 1, such as (0.05, 0.5, 0.95).
-
-    Shape:  (levels, windows, horizon[, targets]).
-    Unit:   the targets' own.
-    Raises: OptionError for a level outside (0, 1), and for a model that forecasts points only.
-    """
-    if not levels or not all(0 < level < 1 for level in levels):
-        raise OptionError(f"forecast_quantiles needs levels between 0 and 1, got {tuple(levels)}. Say (0.05, 0.95).")
-    quantiles = getattr(getattr(model, "head", None), "quantiles", None)
-    if not callable(quantiles):
-        raise OptionError(
-            f"forecast_quantiles needs a model with a distribution head, got {type(model).__name__}, which forecasts "
-            "points. Build its plan with the head Quantiles, Gaussian or StudentT."
-        )
-
-    def restored(index: np.ndarray, _: Tensors, raw: Tensor) -> np.ndarray:
-        return scaler.restore(quantiles(raw, tuple(levels)).float().cpu().numpy(), windows, index)
-
-    return np.concatenate(_each(model, windows, scaler, restored, batch, device), axis=1)
+    return np.concatenate(each(model, windows, scaler, restored, batch=batch, device=device))
 
 
 def score_scaled(
@@ -108,24 +78,36 @@ def score_scaled(
         error = error[~torch.isnan(some.y)]
         return float(error.square().sum()), float(error.abs().sum()), error.numel()
 
-    squared, absolute, count = zip(*_each(model, windows, scaler, summed, batch, device), strict=True)
+    squared, absolute, count = zip(*each(model, windows, scaler, summed, batch=batch, device=device), strict=True)
     return Errors(squared=sum(squared), absolute=sum(absolute), count=sum(count))
 
 
-def _each(
+def each(
     model: nn.Module,
     windows: Windows,
     scaler: Scaler,
     read: Callable[[np.ndarray, Tensors, Tensor], R],
-    batch: int | None,
-    device: str | None,
+    *,
+    batch: int | None = None,
+    device: str | None = None,
 ) -> list[R]:
-    """Reads, batch by batch, the windows' numbers, the windows, and what the model says to them."""
+    """Gives what `read` makes of every batch: of the windows' numbers, the windows, and what the model says to them.
+
+    Args:
+        batch: windows at a time; by default as many as are about a million numbers.
+        device: "cpu" or "cuda"; by default a GPU where there is one, as in training.
+
+    Unit:   scaled values.
+    Raises: UnknownName or OptionError for a device that is not there.
+    """
     chosen = devices.choose(device)
-    feed = Feed(windows, scaler, chosen, future=reads_future(model))
+    # A few windows of a long table, such as one block of them, are gathered sooner than all its rows are laid out.
+    few = len(windows) * windows.window < len(windows.span.series)
+    feed = Feed(windows, scaler, chosen, future=reads_future(model), resident=False if few else None)
     size = batch or feed.size()
     found = []
-    with devices.placed(model, chosen), torch.inference_mode():
+    turn = nullcontext() if chosen.type == "cpu" else _TURN
+    with turn, devices.placed(model, chosen), torch.inference_mode():
         for start in range(0, len(windows), size):
             index = np.arange(start, min(start + size, len(windows)))
             some = feed.gather(index)

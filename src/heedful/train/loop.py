@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from heedful.data.scale import Scaler
 from heedful.data.windows import Windows
 from heedful.errors import OptionError
-from heedful.train import checkpoint, devices
+from heedful.train import checkpoint as files
+from heedful.train import devices
 from heedful.train.blend import settle_share
 from heedful.train.feed import Feed, apply, reads_future, shuffled
 from heedful.train.loss import totals
@@ -126,7 +127,7 @@ class _Training:
         self.recipe, self.seeds, self.device, self.share = recipe, seeds, device, share()
         self.net = (copy.deepcopy(models[0]) if len(models) == 1 else stack(models)).to(device)
         self.share.follow(self.net, weights=True)
-        self.key = checkpoint.key(
+        self.key = files.key(
             self.net, train, validation, scaler=scaler, recipe=recipe, seeds=seeds, processes=self.share.world
         )
         future = reads_future(models[0])
@@ -263,27 +264,27 @@ class _Training:
         return {name: value.detach().cpu().clone() for name, value in state.items()}
 
     def _save(self, path: Path, seconds: float) -> None:
-        tensors = checkpoint.collect(self.net, self.optimiser, self.average)
+        tensors = files.collect(self.net, self.optimiser, self.average)
         for lane, one in enumerate(self.fits):
             tensors |= {f"best/{lane}/{name}": value for name, value in one.state.items()}
         course = [[one.train_loss, one.validation_loss, one.best_epoch] for one in self.fits]
-        checkpoint.save(path, tensors, {"key": self.key, "seconds": seconds, "course": course})
+        files.save(path, tensors, {"key": self.key, "seconds": seconds, "course": course})
 
     def _resume(self, path: Path) -> float:
         """Takes up what `_save` left, if anything; gives the seconds it had taken."""
-        found = checkpoint.load(path, self.key)
+        found = files.load(path, self.key)
         self.share.agree(found is not None, f"the checkpoint {path}")
         if found is None:
             return 0.0
         tensors, told = found
-        checkpoint.restore(tensors, self.net, self.optimiser, self.average)
+        files.restore(tensors, self.net, self.optimiser, self.average)
         for lane, (learned, checked, best) in enumerate(told["course"]):
             self.fits[lane] = replace(
                 self.fits[lane],
                 train_loss=tuple(learned),
                 validation_loss=tuple(checked),
                 best_epoch=best,
-                state=checkpoint.below(tensors, f"best/{lane}"),
+                state=files.below(tensors, f"best/{lane}"),
             )
         return float(told["seconds"])
 
