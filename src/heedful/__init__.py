@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from heedful.trial.audit import Audit, audit
     from heedful.trial.result import Comparison
     from heedful.trial.run import compare
+    from heedful.tuning import Study, tune
 
 try:
     __version__ = version("heedful")
@@ -38,6 +39,8 @@ _HOMES = {
     "Forecaster": "heedful.estimators",
     "Bundle": "heedful.bundle",
     "record": "heedful.explanation.record",
+    "tune": "heedful.tuning",
+    "Study": "heedful.tuning",
 }
 _ROOMS = ("attention", "data", "models")
 
@@ -47,6 +50,7 @@ __all__ = [
     "Bundle",
     "Comparison",
     "Forecaster",
+    "Study",
     "__version__",
     "attention",
     "audit",
@@ -57,6 +61,7 @@ __all__ = [
     "models",
     "predict",
     "record",
+    "tune",
 ]
 
 

@@ -70,6 +70,7 @@ INSIDE = {
         "files",
     },
     "estimators": {"forecasting", "bundle", "data", "metrics", "errors"},
+    "tuning": {"forecasting", "models", "train", "bundle", "data", "errors", "files"},
     "report": {"trial", "data", "metrics", "baselines", "errors", "files"},
 }
 STANDARD = sys.stdlib_module_names

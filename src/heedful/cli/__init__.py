@@ -1,9 +1,22 @@
 """The command line: the same verbs as Python, with the same words."""
 
-from heedful.cli import audit, compare, forecast, names  # each adds its commands to `app`
+from heedful.cli import audit, compare, forecast, names, tune  # each adds its commands to `app`
 from heedful.cli.common import DONE, OUR_BUG, STOPPED, USAGE, WRONG_INPUT, app
 
-__all__ = ["DONE", "OUR_BUG", "STOPPED", "USAGE", "WRONG_INPUT", "app", "audit", "compare", "forecast", "main", "names"]
+__all__ = [
+    "DONE",
+    "OUR_BUG",
+    "STOPPED",
+    "USAGE",
+    "WRONG_INPUT",
+    "app",
+    "audit",
+    "compare",
+    "forecast",
+    "main",
+    "names",
+    "tune",
+]
 
 
 def main() -> None:
