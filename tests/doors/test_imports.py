@@ -27,6 +27,18 @@ OUTSIDE = {
     "bundle": {"torch", "numpy", "pandas", "pydantic", "safetensors"},
     "forecasting": {"torch", "numpy", "pandas"},
     "estimators": {"numpy", "pandas", "sklearn"},
+    "tuning": {
+        "filelock",
+        "jinja2",
+        "joblib",
+        "markupsafe",
+        "numpy",
+        "optuna",
+        "pandas",
+        "plotly",
+        "safetensors",
+        "torch",
+    },
 }
 INSIDE = {
     "errors": set(),
