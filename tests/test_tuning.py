@@ -274,8 +274,8 @@ def test_without_a_space_rate_widths_and_look_back_of_the_model_are_tried():
 # --- published models -----------------------------------------------------------------------------------------
 
 
-def test_a_published_model_takes_the_arguments_of_its_article():
-    study = small({"lstm_units": [2, 4], "recipe.learning_rate": [1e-2]}, model="cnn_lstm")
+def test_a_published_model_takes_the_arguments_of_its_article(tmp_path):
+    study = small({"lstm_units": [2, 4], "recipe.learning_rate": [1e-2]}, model="cnn_lstm", out=tmp_path / "out")
     assert study.trials.sort_values("lstm_units")["parameters"].tolist() == [
         sum(
             p.numel()
@@ -283,7 +283,9 @@ def test_a_published_model_takes_the_arguments_of_its_article():
         )
         for units in (2, 4)
     ]
-    assert {model for model, *_ in study.scores} >= {"cnn_lstm", "persistence", "ridge"}
+    units = study.best.values["lstm_units"]
+    assert {model for model, *_ in study.scores} >= {f"cnn_lstm(lstm_units={units})", "persistence", "ridge"}
+    assert Bundle.load(tmp_path / "out" / "best").network().lstm.hidden_size == units
     with pytest.raises(UnknownName, match="Did you mean 'lstm_units'"):
         small({"lstm_unit": [2]}, model="cnn_lstm")
     with pytest.raises(UnknownName, match="Unknown path 'dim'"):
@@ -302,6 +304,7 @@ def test_the_grid_of_the_article_on_prices_runs_in_time_order(tmp_path):
     space = {
         "stem.filters": [2, 4],
         "stem.kernel": [1, 3],
+        "stem.pool": [1, 3],
         "recurrence.width": [2, 4],
         "decoder.options.hidden": [2, 4],
         "recipe.learning_rate": [1e-3, 1e-2],

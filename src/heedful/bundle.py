@@ -152,7 +152,7 @@ class Bundle:
 
         Raises: DataError if the folder cannot be written; OptionError if the model is one that no file can hold.
         """
-        if self.plan is None and self.model not in MODELS:
+        if self.plan is None and self.model.partition("(")[0] not in MODELS:
             raise OptionError(
                 f"A bundle holds models made of a plan and published ones, got '{self.model}', whose code no file can "
                 "hold. Keep its state_dict yourself, or describe it by a Plan."

@@ -21,7 +21,7 @@ def _x(window: int = 20) -> torch.Tensor:
     return torch.randn(3, 4, window, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", [*PARTS, Convolution(filters=6, kernel=4, layers=2, pool=3)])
 @pytest.mark.parametrize("window", [1, 5, 6, 20])
 def test_every_stem_tells_its_channels_and_steps(part: Stem, window: int) -> None:
     stem = stems.build(part, 4).double()
@@ -58,3 +58,11 @@ def test_segments_end_at_the_newest_row_and_the_first_row_fills_the_first() -> N
     for s in range(4):
         expected = np.einsum("bfl,cfl->bc", filled[:, :, 6 * s : 6 * s + 6], w) + b
         np.testing.assert_allclose(stem(_x())[..., s].detach().numpy(), np.maximum(expected, 0), atol=1e-12)
+
+
+def test_a_pool_keeps_the_greatest_value_of_its_steps_and_ends_at_the_newest() -> None:
+    plain, pooled = (stems.build(Convolution(filters=5, pool=pool), 4).double() for pool in (1, 3))
+    pooled.load_state_dict(plain.state_dict())
+    steps, found = plain(_x()).detach().numpy(), pooled(_x()).detach().numpy()
+    expected = [steps[..., max(0, end - 3) : end].max(-1) for end in (2, 5, 8, 11, 14, 17, 20)]
+    np.testing.assert_allclose(found, np.stack(expected, -1), atol=0)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
@@ -54,16 +55,20 @@ class PastOnly(nn.Module):
         return y
 
 
-def _build_published(name: str, shape: Shape, seed: int = 0) -> nn.Module:  # noqa: ARG001
+def _build_published(name: str, shape: Shape, seed: int = 0, **arguments: Any) -> nn.Module:  # noqa: ARG001
     if shape.multiple:
         raise OptionError(
             f"The model '{name}' is published for one target, got {len(shape.targets)}. Forecast them one by one, or "
             "take a preset such as 'heedful'."
         )
     if name == "attention_lstm":
-        model: nn.Module = AttentionLSTMForecaster(features=shape.features, horizon=shape.horizon)
+        model: nn.Module = AttentionLSTMForecaster.from_article(
+            features=shape.features, horizon=shape.horizon, **arguments
+        )
     else:
-        model = PUBLISHED[name].from_article(window=shape.window, features=shape.features, horizon=shape.horizon)
+        model = PUBLISHED[name].from_article(
+            window=shape.window, features=shape.features, horizon=shape.horizon, **arguments
+        )
     return PastOnly(model) if shape.known else model
 
 
@@ -173,16 +178,30 @@ def names() -> list[str]:
     return list(MODELS)
 
 
+_ARGUED = re.compile(r"(?P<name>\w+)\((?P<arguments>\w+=[\d.e-]+(, *\w+=[\d.e-]+)*)\)")
+
+
+def _argued(name: str, base: str, text: str) -> ModelSpec:
+    spec, pairs = get(base), (pair.split("=") for pair in text.replace(" ", "").split(","))
+    arguments: dict[str, Any] = {key: int(value) if value.isdigit() else float(value) for key, value in pairs}
+    PUBLISHED[base].from_article(**arguments)  # refuses an unknown one
+    return replace(spec, name=name, build=partial(_build_published, base, **arguments))
+
+
 def get(name: str) -> ModelSpec:
     """Finds a model by name.
 
+    A published model takes its article's arguments behind its name, whole numbers or fractions.
+
     Raises: UnknownName, with the nearest name; OptionError for a mechanism that no plan has a place for.
 
-    >>> get("cnn-lstm+eca").scaling
-    'standard'
+    >>> get("cnn-lstm+eca").scaling, get("cnn_lstm(lstm_units=8)").kind
+    ('standard', 'published')
     """
     if name in MODELS:
         return MODELS[name]
+    if (found := _ARGUED.fullmatch(str(name))) and found["name"] in PUBLISHED:
+        return _argued(name, found["name"], found["arguments"])
     if "+" not in str(name):
         raise unknown("model", name, MODELS)
     arm = Arm.read(name)

@@ -45,12 +45,14 @@ class Convolution(Part):
         kernel: steps that a filter spans.
         layers: number of convolutions on top of each other.
         causal: a step sees no later step; otherwise it sees as many on either side.
+        pool: steps of which the greatest value of each filter is kept, behind all layers; 1 keeps every step.
     """
 
     filters: int = 16
     kernel: int = 3
     layers: int = 1
     causal: bool = False
+    pool: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,7 +112,7 @@ def heedful(shape: Shape) -> Plan:
     each segment of the horizon, beside what a learned query finds in the states; mixed with a linear map.
 
     >>> heedful(Shape(336, 7, 96)).stem, heedful(Shape(10, 7)).stem
-    (Segments(length=24, width=64), Convolution(filters=64, kernel=3, layers=1, causal=False))
+    (Segments(length=24, width=64), Convolution(filters=64, kernel=3, layers=1, causal=False, pool=1))
     """
     embedding, dropout = 16, 0.3
     segment = _segment(shape)

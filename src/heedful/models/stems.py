@@ -34,9 +34,10 @@ class ConvolutionStem(Stem):
 
         z = relu(conv_k(x))
 
-    Zeros stand before the first step, and behind the newest where a step sees later ones.
+    Zeros stand before the first step, and behind the newest where a step sees later ones. With a pool, each so many
+    steps give one, their maximum; the newest step always ends a pool, and the oldest may hold fewer.
 
-    Shape:   (B, F, T) -> (B, C, T).
+    Shape:   (B, F, T) -> (B, C, ceil(T / pool)).
 
     >>> ConvolutionStem(4, plan.Convolution(filters=16, layers=2))(torch.zeros(2, 4, 9)).shape
     torch.Size([2, 16, 9])
@@ -44,16 +45,24 @@ class ConvolutionStem(Stem):
 
     def __init__(self, features: int, part: plan.Convolution) -> None:
         super().__init__(part.filters)
+        self.pool = part.pool
         reach = part.kernel - 1
         before = reach if part.causal else reach // 2
         self.padding = (before, reach - before)
         widths = [features] + [part.filters] * part.layers
         self.layers = nn.ModuleList(nn.Conv1d(a, b, part.kernel) for a, b in pairwise(widths))
 
+    def steps(self, window: int) -> int:
+        """Gives the number of pools."""
+        return -(-window // self.pool)
+
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
             x = torch.relu(layer(pad(x, self.padding)))
-        return x
+        if self.pool == 1:
+            return x
+        whole: Tensor = pad(x, (-x.shape[-1] % self.pool, 0))  # zeros win no maximum behind ReLU
+        return whole.reshape(*whole.shape[:-1], -1, self.pool).amax(-1)
 
 
 class MultiScaleStem(Stem):

@@ -26,7 +26,7 @@ from heedful.tuning import keeping
 from heedful.tuning.ledger import Ledger
 from heedful.tuning.study import Best, Study
 from heedful.tuning.task import Task
-from heedful.tuning.work import RUNNING, Report, network, work
+from heedful.tuning.work import RUNNING, Report, work
 
 _LEVELS = (0.8, 0.95)
 _LEAST = 4
@@ -146,11 +146,7 @@ def _scored(task: Task, study: Study) -> Study:
     chosen = task.base.settings(best.values)
     bundle = _trained(task, chosen, study)
     notes = (*study.notes, *(note for note in bundle.notes if note not in study.notes))
-    if _has_arguments(chosen, best):
-        notes = (*notes, "No bundle was kept: none can hold arguments of a published model.")
-        kept = None
-    else:
-        kept = replace(bundle, folder=bundle.save(task.folder / keeping.BEST))
+    kept = replace(bundle, folder=bundle.save(task.folder / keeping.BEST))
     scores = [[*row[:3], row[3] if row[3] == row[3] else None] for row in bundle.scores]
     run = dict(study.run) | {"scored": {"number": best.number, "scores": scores, "notes": list(notes)}}
     return replace(study, bundle=kept, scores=bundle.scores, notes=notes, run=run)
@@ -162,17 +158,12 @@ def _trained(task: Task, chosen: Settings, study: Study) -> Bundle:
     done = train(base.parts, chosen, task.columns, seeds=task.search.seeds, levels=_LEVELS, checkpoint=checkpoint)
     told = {"settings": study.tried, "space": study.run["options"]["space"], "error": study.best and study.best.error}
     bundle = replace(done.bundle, facts={**done.bundle.facts, "tuned": told})
-    vars(bundle)["ready"] = network(chosen, done)  # a published model with arguments is not built by its name
     test = windows(base.parts.test, chosen.shape.window, base.horizon) if len(base.parts.test) else None
     bundle = scored(bundle, base.parts, done.train, done.validation, test, base.season)
     for path in checkpoint.parent.glob("*"):
         path.unlink(missing_ok=True)
     checkpoint.parent.rmdir()
     return bundle
-
-
-def _has_arguments(chosen: Settings, best: Best) -> bool:
-    return chosen.plan is None and any(path != "window" and not path.startswith("recipe.") for path in best.values)
 
 
 def _told(task: Task, ledger: Ledger) -> Study:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import partial
 from types import UnionType
 from typing import Any, get_args, get_type_hints
-
-from torch import nn
 
 from heedful.data.split import Split
 from heedful.data.windows import windows
@@ -15,14 +14,12 @@ from heedful.errors import HeedfulError, OptionError, UnknownName, unknown
 from heedful.forecasting import settings as usual
 from heedful.forecasting.settings import Settings
 from heedful.models import ModelSpec, Plan, Shape, compose, get
-from heedful.models.catalogue import PastOnly
 from heedful.models.plan import Attention, Centre
-from heedful.models.published import PUBLISHED, AttentionLSTMForecaster
+from heedful.models.published import PUBLISHED
 from heedful.train import Recipe
 from heedful.tuning.space import Choices, Dimension, Range, Space
 
 _SIZES = ("window", "features", "horizon")
-_OWN = {"attention_lstm": AttentionLSTMForecaster}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,24 +117,20 @@ class Base:
         recipe = replace(recipe, **{p.removeprefix("recipe."): v for p, v in values.items() if _of_recipe(p)})
         plan = self.plan_for(shape)
         inner = {path: value for path, value in values.items() if path != "window" and not _of_recipe(path)}
+        model = self.model
         if plan is not None:
             plan = varied(plan, inner)
+        elif inner:
+            model = f"{model}({', '.join(f'{name}={value}' for name, value in inner.items())})"
         return Settings(
-            model=self.model,
+            model=model,
             shape=shape,
             plan=plan,
             recipe=recipe,
-            build=self._builder(plan, inner),
+            build=get(model).build if plan is None else partial(compose, plan),
             scaling=spec.scaling if spec else "standard",
             notes=self.notes,
         )
-
-    def _builder(self, plan: Plan | None, arguments: Mapping[str, Any]) -> Callable[[Shape], nn.Module]:
-        if plan is not None:
-            return lambda shape: compose(plan, shape)
-        if not arguments:
-            return get(self.model).build
-        return lambda shape: _published(self.model, shape, arguments)
 
     def known(self) -> list[str]:
         """Lists the paths that a space may name; below `options` there are the mechanism's own."""
@@ -235,17 +228,6 @@ def default_space(base: Base, *, window: bool) -> dict[str, Dimension]:
 
 def _of_recipe(path: str) -> bool:
     return path.startswith("recipe.")
-
-
-def _published(name: str, shape: Shape, arguments: Mapping[str, Any]) -> nn.Module:
-    if shape.multiple:
-        return get(name).build(shape)  # says that it is published for one target
-    kind = _OWN.get(name, PUBLISHED[name])
-    sizes = {"features": shape.features, "horizon": shape.horizon}
-    if "window" in kind.arguments.values():
-        sizes["window"] = shape.window
-    model = kind.from_article(**sizes, **arguments)
-    return PastOnly(model) if shape.known else model
 
 
 def _parts(hint: Any) -> list[type]:
