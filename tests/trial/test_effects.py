@@ -105,3 +105,48 @@ def test_losses_are_means_over_horizon_and_over_series_of_one_stamp():
     count = len(test) // 2
     by_window = (forecast**2).mean(1)
     assert np.allclose(losses(trials, test, [0]), (by_window[:count] + by_window[count:])[None] / 2)
+
+
+def test_a_seed_that_did_not_train_is_left_out_of_all_arms():
+    _, trials, test = made({})
+    validation, _ = laid()
+    lost = [
+        Trial(model=t.model, seed=t.seed, validation=t.validation, test=np.full_like(t.test, np.nan))
+        if (t.model, t.seed) == ("cnn-lstm+eca", 0)
+        else t
+        for t in trials
+    ]
+    [eca, se] = answers(ASKED, lost, test, validation, season=None)
+    assert eca.against_none.seeds == 3
+    assert se.against_none.seeds == 4
+    assert abs(eca.against_none.effect) < 0.02
+    none = [t for t in trials if t.model != "cnn-lstm+eca" or t.seed > 9]
+    assert [one.question.attention for one in answers(ASKED, none, test, validation, season=None)] == ["se"]
+
+
+def test_what_is_not_finished_counts_in_the_correction():
+    _, trials, test = made({"cnn-lstm+eca": 0.97})
+    validation, _ = laid()
+    whole = answers(ASKED, trials, test, validation, season=None)
+    left = [t for t in trials if t.model != "cnn-lstm+se+placebo"]
+    part = answers(ASKED, left, test, validation, season=None)
+    assert part[0].verdict.p_helps == whole[0].verdict.p_helps
+
+
+def test_to_hurt_is_to_be_worse_than_every_control_without_attention():
+    asked = questions("additive", "cnn-lstm")
+    validation, test = laid()
+    scale = {"cnn-lstm": 1.2, "cnn-lstm+mean": 0.9}
+    trials = []
+    for seed in range(4):
+        for number, arm in enumerate(asked[0].arms):
+            forecasts = []
+            for part, laid_out in enumerate((validation, test)):
+                truth = laid_out.targets(np.arange(len(laid_out)))
+                noise = np.random.default_rng([part, 1]).normal(size=truth.shape)
+                own = np.random.default_rng([part, 2 + seed, 1 + number]).normal(size=truth.shape)
+                forecasts.append(truth + scale.get(arm, 1.0) * (noise + 0.05 * own))
+            trials.append(Trial(model=arm, seed=seed, validation=forecasts[0], test=forecasts[1]))
+    [answer] = answers(asked, trials, test, validation, season=None)
+    assert answer.none == "cnn-lstm+mean"
+    assert answer.outcome != "hurts"

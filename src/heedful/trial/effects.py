@@ -10,9 +10,9 @@ import numpy as np
 
 from heedful.data.split import ticks_of
 from heedful.data.windows import Windows
-from heedful.errors import DataError
 from heedful.trial.family import Question
-from heedful.trial.statistics import Contrast, Verdict, contrast, verdicts
+from heedful.trial.statistics import Contrast, Verdict, contrast, holm, verdict
+from heedful.trial.statistics.verdict import p_helps, p_hurts
 
 if TYPE_CHECKING:
     from heedful.trial.result import Trial
@@ -65,24 +65,59 @@ def answers(
     season: int | None,
     margin: float = MARGIN,
 ) -> tuple[Answer, ...]:
-    """Answers all questions whose arms are finished, as one family.
+    """Answers all questions whose arms are finished; every question asked counts in Holm's correction.
 
     The loss of a forecast is its squared error, averaged over the horizon and, of many series, over those that share
-    the origin; seeds that all arms of a question have are used.
+    the origin. Seeds are used with which all arms of a question trained: one that diverged is left out of all of them.
     """
     done: dict[str, dict[int, Trial]] = {}
     for trial in trials:
-        if trial.seed is not None:
+        if trial.seed is not None and np.isfinite(trial.test).all():
             done.setdefault(trial.model, {})[trial.seed] = trial
-    ready = [question for question in asked if all(arm in done for arm in question.arms)]
+    ready = [question for question in asked if _common(question.arms, done)]
     found = {question: _contrasts(question, done, test, season) for question in ready}
-    nones = {q: _hardest(q, found[q]) for q in ready}
-    pairs = {q.arm: (found[q][nones[q]], found[q][q.placebo]) for q in ready if q.placebo}
-    seen = {q.arm: _validated(q.arm, nones[q], done, validation) for q in ready}
-    judged = verdicts(pairs, margin=margin, validation=seen) if pairs else {}
+    judged = _judged(asked, found, done, validation, margin)
     return tuple(
-        Answer(question=q, controls=found[q], none=nones[q], verdict=judged.get(q.arm), reason=q.reason) for q in ready
+        Answer(
+            question=question,
+            controls=contrasts,
+            none=_hardest(question, contrasts),
+            verdict=judged.get(question),
+            reason=question.reason,
+        )
+        for question, contrasts in found.items()
     )
+
+
+def _judged(
+    asked: Sequence[Question],
+    found: Mapping[Question, Mapping[str, Contrast]],
+    done: Mapping[str, Mapping[int, Trial]],
+    validation: Windows,
+    margin: float,
+) -> dict[Question, Verdict]:
+    """Judges the family: to help is to beat every control, to hurt is to be worse than each one without attention."""
+    family = [question for question in asked if question.placebo]
+    helps, hurts = [1.0] * len(family), [1.0] * len(family)  # what is not finished counts, as if nothing were found
+    for i, question in enumerate(family):
+        if question in found and question.placebo:
+            nones = [found[question][name] for name in question.none]
+            helps[i] = max(p_helps(none, found[question][question.placebo]) for none in nones)
+            hurts[i] = max(p_hurts(none) for none in nones)
+    adjusted = zip(family, holm(helps), holm(hurts), strict=True)
+    judged = {}
+    for question, help_p, hurt_p in adjusted:
+        if question in found and question.placebo:
+            none = _hardest(question, found[question])
+            judged[question] = verdict(
+                found[question][none],
+                found[question][question.placebo],
+                p_adjusted=float(help_p),
+                p_hurts_adjusted=float(hurt_p),
+                margin=margin,
+                validation=_validated(question.arm, none, done, validation),
+            )
+    return judged
 
 
 def losses(trials: Mapping[int, Trial], windows: Windows, seeds: Sequence[int], part: str = "test") -> np.ndarray:
@@ -93,13 +128,13 @@ def losses(trials: Mapping[int, Trial], windows: Windows, seeds: Sequence[int], 
     Shape: (S, N).
     """
     truth = windows.targets(np.arange(len(windows))).astype(np.float64)
+    known = np.isfinite(truth)
     squared = np.stack([(getattr(trials[seed], part) - truth) ** 2 for seed in seeds])
-    known = np.isfinite(squared)
     sums, counts = np.where(known, squared, 0.0).sum(-1), known.sum(-1)
     series = windows.span.series
     _, order = np.unique(ticks_of(series.times)[windows.origins], return_inverse=True)
     total = np.stack([np.bincount(order, weights=one) for one in sums])
-    steps = np.bincount(order, weights=counts[0].astype(float))
+    steps = np.bincount(order, weights=counts.astype(float))
     return np.divide(total, steps, out=np.full_like(total, np.nan), where=steps > 0)
 
 
@@ -118,10 +153,8 @@ def _hardest(question: Question, found: Mapping[str, Contrast]) -> str:
 
 
 def _common(arms: Sequence[str], done: Mapping[str, Mapping[int, Trial]]) -> list[int]:
-    shared = set.intersection(*(set(done[arm]) for arm in arms))
-    if not shared:
-        raise DataError(f"A contrast needs a seed that {', '.join(arms)} have in common, got none. Finish the trial.")
-    return sorted(shared)
+    """Gives the seeds with which all arms are finished."""
+    return sorted(set.intersection(*(set(done.get(arm, ())) for arm in arms)))
 
 
 def _validated(arm: str, none: str, done: Mapping[str, Mapping[int, Trial]], validation: Windows) -> float:
@@ -135,8 +168,8 @@ def _validated(arm: str, none: str, done: Mapping[str, Mapping[int, Trial]], val
 
 ASSUMED = (
     (
-        "Stem, recurrence, training budget, seeds and order of the data are the same in every arm, which starts from "
-        "the same weights; only the attention is exchanged. Validation chose each learning rate from the same few."
+        "Training budget, seeds and data are the same in every arm, and what arms share starts from the same weights "
+        "(wide arms and cells share less). Validation chose each learning rate from the same few."
     ),
     "Seeds and blocks of time are crossed: neither overlapping windows nor seed-origin pairs count as independent.",
     "The p values of all attentions of the family are corrected together (Holm).",

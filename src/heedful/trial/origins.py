@@ -1,13 +1,12 @@
-"""Rolling origins: the test part in blocks, each forecast by networks that were trained on all rows before it."""
+"""Rolling origins: the test part in blocks, each forecast by networks trained anew on the rows before it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from heedful.data.split import Split, split
-from heedful.data.windows import Windows, windows
+from heedful.data.windows import windows
 from heedful.errors import DataError, OptionError
 from heedful.trial.jobs import Arena
 
@@ -33,10 +32,11 @@ def rolling(arena: Arena, parts: Split, count: int) -> Arena:
             "Ask for fewer origins or give the test part more rows."
         )
     ends = [len(test) * number // count for number in range(count + 1)]
+    over = [arena.test.horizon - 1] * (count - 1) + [0]  # a forecast may reach into the next block, its past may not
     train, validation = parts.train.stop, parts.validation.stop - parts.train.stop
     cuts = [
-        split(series, (train + start, validation, parts.gap + stop - start), gap=parts.gap)
-        for start, stop in pairwise(ends)
+        split(series, (train + start, validation, parts.gap + stop + more - start), gap=parts.gap)
+        for (start, stop), more in zip(pairwise(ends), over, strict=True)
     ]
     origins = tuple(
         replace(
@@ -49,11 +49,6 @@ def rolling(arena: Arena, parts: Split, count: int) -> Arena:
     )
     return replace(
         arena,
-        validation=_joined(arena.validation, [one.validation for one in origins]),
-        test=_joined(arena.test, [one.test for one in origins]),
+        validation=replace(arena.validation, runs=tuple(run for one in origins for run in one.validation.runs)),
         origins=origins,
     )
-
-
-def _joined(whole: Windows, parts: Sequence[Windows]) -> Windows:
-    return replace(whole, runs=tuple(run for part in parts for run in part.runs))

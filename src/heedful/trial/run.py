@@ -103,7 +103,7 @@ def compare(
         backbone: presets that they are put into.
         margin: effects within plus and minus this share of the squared error count as none.
         rates: learning rates of which validation chooses one for each network; 1e-3 and 3e-3 in a trial of attention,
-            else that of each recipe alone.
+            else, and with a recipe of your own, that of each recipe alone.
         origins: cuts the test part into so many blocks and trains anew before each, on all rows until then; the
             forecasts of all blocks are judged together.
         seeds: how many, or which.
@@ -164,7 +164,7 @@ def compare(
         season=season,
         recipe=recipe,
         epochs=epochs,
-        rates=tuple(rates) if rates is not None else RATES if asked else (),
+        rates=tuple(rates) if rates is not None else RATES if asked and recipe is None else (),
     )
     if origins > 1:
         arena = rolling(arena, parts, origins)

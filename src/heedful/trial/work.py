@@ -14,7 +14,7 @@ from heedful.bundle import Bundle, Reading
 from heedful.data.split import Split
 from heedful.errors import OptionError
 from heedful.files import write_whole
-from heedful.forecasting.inputs import Columns, Progress
+from heedful.forecasting.inputs import Columns, Progress, describe_split
 from heedful.models import get
 from heedful.trial.audit import Finding
 from heedful.trial.described import key_of
@@ -140,11 +140,17 @@ def _bundle(one: Trained, arena: Arena, columns: Columns, run: Mapping[str, Any]
         facts={
             "seed": one.trial.seed,
             "data": run["data"],
-            "split": run["split"],
+            "split": describe_split(_newest(arena)) if arena.origins else run["split"],
             "versions": run["versions"],
             "validation_loss": one.trial.history[one.trial.best_epoch - 1].validation,
         },
     )
+
+
+def _newest(arena: Arena) -> Split:
+    """Gives the split of the newest origin, whose weights a bundle holds."""
+    last = arena.origins[-1]
+    return Split(train=last.train.span, validation=last.validation.span, test=last.test.span)
 
 
 def _keep_best(comparison: Comparison, folder: Path) -> None:
