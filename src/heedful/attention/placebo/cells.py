@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -60,32 +60,26 @@ class ScoredPlacebo(_Scored):
         return scores
 
 
-class EleAttLSTMPlacebo(CellPlacebo, EleAttLSTM):
+class _WeighedLSTM(CellPlacebo):
+    """Weighs what an LSTM reads by weights formed on frozen inputs."""
+
+    def unroll(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        context: Tensor | None = None,  # noqa: ARG002
+    ) -> tuple[Tensor, Weights | None]:
+        """Gives the states and the weights of what was read."""
+        weights = self.told(x, mask)
+        return _lstm(cast("EleAttLSTM | DARNNInput", self), x * weights, mask), weights
+
+
+class EleAttLSTMPlacebo(_WeighedLSTM, EleAttLSTM):
     """Weighs the elements of each input by gates formed on frozen inputs."""
 
-    def unroll(
-        self,
-        x: Tensor,
-        mask: Tensor | None = None,
-        context: Tensor | None = None,  # noqa: ARG002
-    ) -> tuple[Tensor, Weights | None]:
-        """Gives the states and the weights of the inputs."""
-        weights = self.told(x, mask)
-        return _lstm(self, x * weights, mask), weights
 
-
-class DARNNInputPlacebo(CellPlacebo, DARNNInput):
+class DARNNInputPlacebo(_WeighedLSTM, DARNNInput):
     """Weighs the series at every step by weights formed on frozen series."""
-
-    def unroll(
-        self,
-        x: Tensor,
-        mask: Tensor | None = None,
-        context: Tensor | None = None,  # noqa: ARG002
-    ) -> tuple[Tensor, Weights | None]:
-        """Gives the states and the weights of the series."""
-        weights = self.told(x, mask)
-        return _lstm(self, x * weights, mask), weights
 
 
 def _lstm(cell: EleAttLSTM | DARNNInput, x: Tensor, mask: Tensor | None) -> Tensor:
