@@ -10,10 +10,11 @@ import pytest
 import torch
 
 import heedful
-from heedful.bundle import FORMAT, Bundle, Reading, _digest
+from heedful.bundle import FORMAT, Bundle, Reading
 from heedful.data import Step
 from heedful.errors import DataError, OptionError, UnknownName
 from heedful.models.plan import Gaussian, Plan, Recurrence
+from heedful.sealed import digest
 from heedful.train import Recipe
 
 
@@ -145,7 +146,7 @@ def test_what_is_not_in_the_format_is_not_let_in(made, tmp_path):
     copy = made.save(tmp_path / "copy")
     facts = json.loads((copy / "bundle.json").read_text()) | {"run": "rm"}
     del facts["sha256"]
-    (copy / "bundle.json").write_text(json.dumps(facts | {"sha256": _digest(facts)}))
+    (copy / "bundle.json").write_text(json.dumps(facts | {"sha256": digest(facts)}))
     with pytest.raises(DataError, match="not a readable bundle"):
         Bundle.load(copy)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import threading
 from collections.abc import Mapping
@@ -16,29 +14,25 @@ import numpy as np
 import pandas as pd
 import torch
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from heedful import sealed
 from heedful.data.calendar import NAMES as CALENDAR
 from heedful.data.categories import one_hot
 from heedful.data.scale import Scaler
 from heedful.data.series import Series
 from heedful.data.step import Step
-from heedful.errors import DataError, OptionError
-from heedful.files import write_whole
+from heedful.errors import OptionError
 from heedful.intervals import Intervals
 from heedful.models import MODELS, Shape, get
 from heedful.models.compose import compose
 from heedful.models.plan import Plan
+from heedful.sealed import FILES as FILES
 
 FORMAT = 2
 # Building a network draws its first weights from torch's one stream of random numbers, and training draws dropout
 # from it: threads take turns, so that none changes the numbers of another.
 TURN = threading.RLock()
-_WEIGHTS, _FACTS = "model.safetensors", "bundle.json"
-FILES = (_WEIGHTS, _FACTS)
-_LISTED = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,8 +151,6 @@ class Bundle:
                 f"A bundle holds models made of a plan and published ones, got '{self.model}', whose code no file can "
                 "hold. Keep its state_dict yourself, or describe it by a Plan."
             )
-        folder = Path(folder)
-        weights = save(_tensors(self))
         facts = _Facts(
             format=FORMAT,
             model=self.model,
@@ -171,13 +163,9 @@ class Bundle:
             levels=self.levels,
             scores=tuple((*row[:3], None if row[3] != row[3] else row[3]) for row in self.scores),
             notes=self.notes,
-            weights_sha256=hashlib.sha256(weights).hexdigest(),
             facts=dict(self.facts),
-        ).model_dump(mode="json")
-        facts["sha256"] = _digest(facts)
-        for name, content in ((_WEIGHTS, weights), (_FACTS, json.dumps(facts, indent=1).encode())):
-            write_whole(folder / name, content)
-        return folder
+        )
+        return sealed.write(folder, _tensors(self), facts.model_dump(mode="json"))
 
     @staticmethod
     def load(folder: str | Path) -> Bundle:
@@ -186,32 +174,12 @@ class Bundle:
         Raises: DataError if it is missing, truncated, edited, or of an earlier or later format; for a folder of
                 several bundles, or beside some, it names them.
         """
-        folder = Path(folder)
-        if not (folder / _FACTS).exists() and (others := _near(folder)):
-            raise DataError(
-                f"A bundle needs the folder that holds {_WEIGHTS} and {_FACTS}, and {folder} is none. "
-                f"Give one of these: {', '.join(map(str, others[:_LISTED]))}"
-                f"{f' and {len(others) - _LISTED:,} more' if len(others) > _LISTED else ''}."
-            )
-        weights, text = _read(folder / _WEIGHTS), _read(folder / _FACTS)
+        told, tensors = sealed.read(folder, FORMAT, "heedful fit or heedful compare")
         try:
-            told = json.loads(text)
-            _check_format(told["format"], folder)
-            same = told.pop("sha256") == _digest(told)
-            file = _Facts.model_validate(told)
-            if not same or file.weights_sha256 != hashlib.sha256(weights).hexdigest():
-                raise DataError(
-                    f"{folder} is not as it was written: the checksum of its files differs. "
-                    "It was truncated or edited; write it again or take a fresh copy."
-                )
-            return _bundle(file, load(weights), folder)
-        except (KeyError, TypeError, AttributeError, ValueError, SafetensorError) as error:
-            if isinstance(error, DataError):
-                raise
-            raise DataError(
-                f"{folder} is not a readable bundle ({type(error).__name__}). "
-                "It was truncated or edited; write it again or take a fresh copy."
-            ) from error
+            told.pop("weights_sha256")
+            return _bundle(_Facts.model_validate(told), tensors, Path(folder))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise sealed.unreadable(Path(folder), error) from error
 
     def __getstate__(self) -> dict[str, Any]:
         """Leaves the built network out: it is built again where it is needed."""
@@ -230,11 +198,7 @@ class Bundle:
 
 def is_bundle(folder: str | Path) -> bool:
     """True for a folder that holds a bundle, of this format or another one."""
-    try:
-        told = json.loads((Path(folder) / _FACTS).read_bytes())
-    except (OSError, ValueError):
-        return False
-    return isinstance(told, dict) and {"format", "weights_sha256"} <= told.keys()
+    return sealed.facts_of(folder) is not None
 
 
 # --- the file -----------------------------------------------------------------------------------------------------
@@ -297,7 +261,6 @@ class _Facts(_Part):
     levels: tuple[float, ...]
     scores: tuple[tuple[str, str, str, float | None], ...]
     notes: tuple[str, ...]
-    weights_sha256: str
     facts: dict[str, Any]
 
 
@@ -330,8 +293,8 @@ def _bundle(file: _Facts, tensors: Mapping[str, Tensor], folder: Path) -> Bundle
 
 
 def _tensors(bundle: Bundle) -> dict[str, Tensor]:
-    """Gives all arrays of a bundle by name; a weight that two names share is written twice."""
-    found = {f"model.{name}": value.detach().cpu().clone().contiguous() for name, value in bundle.state.items()}
+    """Gives all arrays of a bundle by name."""
+    found = {f"model.{name}": value for name, value in bundle.state.items()}
     arrays = {"scaler.centre": bundle.scaler.centre, "scaler.spread": bundle.scaler.spread}
     if bundle.intervals is not None:
         arrays["interval.margins"] = bundle.intervals.margins
@@ -342,37 +305,3 @@ def _tensors(bundle: Bundle) -> dict[str, Tensor]:
 
 def _named(value: object, part: type[_Part]) -> dict[str, Any]:
     return {name: getattr(value, name) for name in part.model_fields}
-
-
-def _check_format(found: Any, folder: Path) -> None:
-    if found > FORMAT:
-        raise DataError(
-            f"{folder} was written by a later Heedful (format {found}, this one reads {FORMAT}). "
-            "Install a newer Heedful."
-        )
-    if found < FORMAT:
-        raise DataError(
-            f"{folder} was written by an earlier Heedful (format {found}, this one reads {FORMAT}), whose bundles do "
-            "not say all that is needed now. Train it again with heedful fit or heedful compare."
-        )
-
-
-def _near(folder: Path) -> list[Path]:
-    """Finds the bundles below a folder, as a comparison keeps them, or beside one that is not there."""
-    there = next((place for place in (folder, *folder.parents[:2]) if place.is_dir()), folder)
-    depths = ("*", "*/*", "*/*/*") if there == folder else ("*", "*/*")
-    return sorted(path.parent for depth in depths for path in there.glob(f"{depth}/{_FACTS}"))
-
-
-def _digest(facts: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"A bundle needs the file {path}, which cannot be read ({error.strerror}). "
-            "Give the folder that holds model.safetensors and bundle.json."
-        ) from error
