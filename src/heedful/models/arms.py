@@ -8,7 +8,9 @@ preset+mechanism@place    cnn-lstm+additive@decoder
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from torch import nn
 
@@ -28,20 +30,22 @@ CONTROLS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arm:
-    """A preset with a mechanism in a place, or the control that has to be beaten there.
+class ArmName:
+    """What the name of an arm says: a preset with a mechanism in a place, or the control that has to be beaten there.
 
     `mechanism` is None for the preset as it is, `place` for the one that the mechanism's contract names, `control`
-    for the real thing.
+    for the real thing. A subclass says which presets there are, and what they are built of.
     """
+
+    presets: ClassVar[Mapping[str, object]] = {}
 
     preset: str
     mechanism: str | None = None
     place: str | None = None
     control: str | None = None
 
-    @staticmethod
-    def read(name: str) -> Arm:
+    @classmethod
+    def read(cls, name: str) -> Self:
         """Reads the name of an arm.
 
         Raises: UnknownName for an unknown preset or control; OptionError for more words than an arm has.
@@ -50,18 +54,25 @@ class Arm:
         Arm(preset='cnn-lstm', mechanism='eca', place=None, control='placebo')
         """
         preset, *words = name.split("+")
-        if preset not in PRESETS:
-            raise unknown("preset", preset, PRESETS)
+        if preset not in cls.presets:
+            raise unknown("preset", preset, cls.presets)
         control = words.pop() if words and words[-1] in CONTROLS and (len(words) > 1 or words != ["mean"]) else None
         if len(words) > 1:
             raise unknown("control", words[1], CONTROLS)
         mechanism, _, place = words[0].partition("@") if words else ("", "", "")
-        return Arm(preset=preset, mechanism=mechanism or None, place=place or None, control=control)
+        return cls(preset=preset, mechanism=mechanism or None, place=place or None, control=control)
 
     @property
-    def real(self) -> Arm:
+    def real(self) -> Self:
         """The arm that this one is a control of."""
-        return Arm(preset=self.preset, mechanism=self.mechanism, place=self.place)
+        return replace(self, control=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm(ArmName):
+    """An arm of a forecasting trial."""
+
+    presets: ClassVar[Mapping[str, object]] = PRESETS
 
     def plan(self, shape: Shape, seed: int = 0) -> Plan:
         """Gives the plan for a shape; `seed` draws what a placebo looks at.

@@ -14,6 +14,8 @@ from typing import Any, Literal, Self
 
 from heedful.errors import OptionError
 from heedful.models import _plain
+from heedful.models._plain import from_toml as from_toml
+from heedful.models._plain import to_toml as to_toml
 
 Centre = Literal["none", "last", "mean", "revin"]
 Channels = Literal["mixed", "independent"]

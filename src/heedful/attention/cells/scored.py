@@ -23,7 +23,7 @@ class _Scored(Cell):
         check_hidden(type(self).__name__, "hidden", hidden)
         self.unit = GatedUnit(width, self.output_width, gates=self.gates)
 
-    def scores_of(self, x: Tensor, context: Tensor | None) -> Tensor:
+    def scores_of(self, x: Tensor, context: Tensor | None, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """Checks the scores (B, T)."""
         if context is None or context.shape != x.shape[:2]:
             came = "none" if context is None else str(tuple(context.shape))
@@ -67,7 +67,7 @@ class AGRU(_Scored):
         self, x: Tensor, mask: Tensor | None = None, context: Tensor | None = None
     ) -> tuple[Tensor, Weights | None]:
         """Gives the states and the scores."""
-        scores = self.scores_of(x, context)
+        scores = self.scores_of(x, context, mask)
         zeros = x.new_zeros(x.shape[0], self.output_width)
 
         def step(state: State, now: State) -> tuple[State, State]:
@@ -123,7 +123,7 @@ class AUGRU(_Scored):
         self, x: Tensor, mask: Tensor | None = None, context: Tensor | None = None
     ) -> tuple[Tensor, Weights | None]:
         """Gives the states and the scores."""
-        scores = self.scores_of(x, context)
+        scores = self.scores_of(x, context, mask)
         zeros = x.new_zeros(x.shape[0], self.output_width)
 
         def step(state: State, now: State) -> tuple[State, State]:

@@ -49,14 +49,14 @@ class ScoredPlacebo(_Scored):
 
     reference: Reference
 
-    def scores_of(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """Checks the scores (B, T), and gives those of the reference."""
+    def scores_of(self, x: Tensor, context: Tensor | None, mask: Tensor | None = None) -> Tensor:
+        """Checks the scores (B, T), and gives those of the reference, counted back from the last real step."""
         given = super().scores_of(x, context)
-        scores = for_batch(self.reference.like(given), x.shape[0])
+        scores = for_batch(self.reference.like(given, mask), x.shape[0])
         if self.training:
             # What is frozen now must not move under the pass that uses it.
             scores = scores.clone()
-        self.reference.follow(given)
+        self.reference.follow(given, mask)
         return scores
 
 
