@@ -99,3 +99,41 @@ def test_a_masked_loss_of_stacked_seeds_is_per_seed():
     y = torch.tensor([[[1.0], [NAN]], [[2.0], [2.0]]])
     sums, counts = totals(PLAIN, torch.zeros(2, 2, 1), y, kind="mse", lanes=2, complete=False)
     assert (sums.tolist(), counts.tolist()) == ([1.0, 8.0], [1.0, 2.0])
+
+
+class Classes(nn.Module):
+    """A model with a head of three classes: cross entropy of labels, or of shares."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = SimpleNamespace(
+            classes=3, loss=lambda raw, y: nn.functional.cross_entropy(raw, y, reduction="none")
+        )
+
+
+def test_classes_are_summed_and_unknown_ones_left_out():
+    raw = torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0], [5.0, 1.0, -1.0]], requires_grad=True)
+    sums, counts = totals(Classes(), raw, torch.tensor([2, -1, 1]), kind="mse", complete=False)
+    odds = [np.exp([1.0, 2.0, 3.0]), np.exp([5.0, 1.0, -1.0])]
+    wanted = -np.log(odds[0][2] / odds[0].sum()) - np.log(odds[1][1] / odds[1].sum())
+    assert (sums.item(), counts.item()) == (pytest.approx(wanted, rel=1e-6), 2.0)
+    sums.backward()
+    assert raw.grad[1].tolist() == [0.0] * 3
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_shares_of_classes_have_one_loss_a_window(complete):
+    shares = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.25, 0.75]])
+    raw = torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])
+    if not complete:
+        shares, raw = torch.cat([shares, torch.full((1, 3), NAN)]), torch.cat([raw, raw[:1]])
+    sums, counts = totals(Classes(), raw, shares, kind="mse", complete=complete)
+    logs = np.log(np.exp([1.0, 2.0, 3.0]) / np.exp([1.0, 2.0, 3.0]).sum())
+    assert (sums.item(), counts.item()) == (pytest.approx(-0.5 * (logs[0] + logs[1]) + np.log(3), rel=1e-6), 2.0)
+
+
+def test_a_head_of_classes_that_gives_a_loss_for_each_class_is_refused():
+    model = Classes()
+    model.head.loss = lambda raw, y: raw - y
+    with pytest.raises(ShapeError):
+        totals(model, torch.zeros(2, 3), torch.full((2, 3), 1 / 3), kind="mse")

@@ -35,6 +35,7 @@ def test_a_value_that_cannot_train_is_refused(name, values, need):
         ("schedule", "cos", "constant, cosine, plateau"),
         ("loss", "msee", "mse"),
         ("precision", "bf16", "bfloat16"),
+        ("watch", "test", "train, validation"),
     ],
 )
 def test_an_unknown_choice_is_answered_with_the_known_ones(name, given, nearest):
@@ -59,3 +60,17 @@ def test_a_recipe_is_frozen_and_equal_when_equal():
 def test_a_capped_epoch_uses_no_more_windows_than_there_are():
     assert [Recipe(windows_per_epoch=50).windows_for(n) for n in (40, 60)] == [40, 50]
     assert Recipe().windows_for(60) == 60
+
+
+@pytest.mark.parametrize("count", [1, 2, 30, 67, 100, 270, 5000])
+def test_small_archives_get_about_as_many_steps_whatever_their_size(count):
+    recipe = Recipe.archive(count)
+    steps = recipe.epochs * -(-count // recipe.batch)
+    assert steps >= 1400
+    assert steps <= 1600 or recipe.epochs == 30
+    assert (recipe.watch, recipe.patience) == ("train", recipe.epochs)
+
+
+def test_recordings_get_batches_by_their_windows():
+    assert [Recipe.signals(n).batch for n in (100, 1000, 7000, 10**6)] == [8, 50, 128, 128]
+    assert Recipe.signals(7000).watch == "validation"

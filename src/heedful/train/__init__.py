@@ -1,7 +1,8 @@
 """Trains a model on windows; knows nothing of attention and has no argument for test data."""
 
-from heedful.train.evaluate import Errors, forecast, score_scaled
-from heedful.train.loop import Fit, TimeUp, fit
+from heedful.train.evaluate import Errors, forecast, logits, score_scaled
+from heedful.train.fitted import Epoch, Fit, TimeUp
+from heedful.train.loop import fit
 from heedful.train.recipe import Recipe
 
-__all__ = ["Errors", "Fit", "Recipe", "TimeUp", "fit", "forecast", "score_scaled"]
+__all__ = ["Epoch", "Errors", "Fit", "Recipe", "TimeUp", "fit", "forecast", "logits", "score_scaled"]

@@ -9,11 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from heedful.data.recordings import Augment, Cuts, SignalScaler
 from heedful.data.scale import Scaler
 from heedful.data.windows import Windows
 from heedful.errors import DataError, OptionError
@@ -24,31 +26,48 @@ from heedful.train.schedule import Average
 
 def key(
     net: nn.Module,
-    train: Windows,
-    validation: Windows,
+    train: Windows | Cuts,
+    validation: Windows | Cuts | None,
     *,
-    scaler: Scaler,
+    scaler: Scaler | SignalScaler,
     recipe: Recipe,
     seeds: Sequence[int],
+    augment: Augment | None = None,
     processes: int = 1,
 ) -> str:
     """Gives a fingerprint of all that decides the numbers of a training: data, sizes, start weights, recipe, seeds."""
-    series = train.span.series
     said = {
-        "data": [series.fingerprint, series.columns, series.targets, series.known],
-        "windows": [[w.span.part, w.window, w.horizon, w.runs] for w in (train, validation)],
-        "scaler": scaler.kind,
+        "data": _source(train),
+        "windows": [_places(windows) for windows in (train, validation) if windows is not None],
+        "scaler": scaler.kind if isinstance(scaler, Scaler) else scaler.to_dict(),
         "recipe": asdict(recipe),
         "seeds": list(seeds),
+        "augment": None if augment is None else asdict(augment),
         "processes": processes,
         "weights": [[name, list(value.shape)] for name, value in net.state_dict().items()],
     }
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
-    for array in (scaler.centre, scaler.spread):
+    for array in (scaler.centre, scaler.spread) if isinstance(scaler, Scaler) else ():
         digest.update(array.tobytes())
     for value in net.state_dict().values():
         digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def _source(windows: Windows | Cuts) -> list[object]:
+    """Gives the fingerprint of what windows are cut from."""
+    if isinstance(windows, Windows):
+        series = windows.span.series
+        return [series.fingerprint, series.columns, series.targets, series.known]
+    return [windows.recordings.fingerprint, windows.recordings.channels]
+
+
+def _places(windows: Windows | Cuts) -> list[object]:
+    """Tells which windows they are."""
+    if isinstance(windows, Windows):
+        return [windows.span.part, windows.window, windows.horizon, windows.runs]
+    places = np.column_stack([windows.starts, windows.lengths]).astype(np.int64)
+    return [windows.part.name, windows.window, hashlib.sha256(places.tobytes()).hexdigest()]
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], told: Mapping[str, Any]) -> None:

@@ -6,17 +6,19 @@ import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from heedful.data.recordings import Cuts, SignalScaler
 from heedful.data.scale import Scaler
 from heedful.data.windows import Windows
 from heedful.train import devices
-from heedful.train.feed import Feed, Tensors, apply, reads_future
+from heedful.train.feed import Tensors, apply
 from heedful.train.loss import point
+from heedful.train.signals import Signals, feed_of
 
 R = TypeVar("R")
 # A model is brought to a GPU and back: threads that share it take turns, so that none takes it from another.
@@ -82,11 +84,51 @@ def score_scaled(
     return Errors(squared=sum(squared), absolute=sum(absolute), count=sum(count))
 
 
+def logits(
+    model: nn.Module, cuts: Cuts, scaler: SignalScaler, *, batch: int | None = None, device: str | None = None
+) -> np.ndarray:
+    """Gives what a model says to every window of recordings, once, in order: its head turns it into probabilities.
+
+    Args: as for `forecast`.
+
+    Shape: (n, K) in 32 bits; one column for a number.
+    """
+
+    def kept(_: np.ndarray, __: Signals, raw: Tensor) -> np.ndarray:
+        return raw.float().cpu().numpy()
+
+    return np.concatenate(each(model, cuts, scaler, kept, batch=batch, device=device))
+
+
+@overload
 def each(
     model: nn.Module,
     windows: Windows,
     scaler: Scaler,
     read: Callable[[np.ndarray, Tensors, Tensor], R],
+    *,
+    batch: int | None = None,
+    device: str | None = None,
+) -> list[R]: ...
+
+
+@overload
+def each(
+    model: nn.Module,
+    windows: Cuts,
+    scaler: SignalScaler,
+    read: Callable[[np.ndarray, Signals, Tensor], R],
+    *,
+    batch: int | None = None,
+    device: str | None = None,
+) -> list[R]: ...
+
+
+def each(
+    model: nn.Module,
+    windows: Windows | Cuts,
+    scaler: Scaler | SignalScaler,
+    read: Callable[[np.ndarray, Any, Tensor], R],
     *,
     batch: int | None = None,
     device: str | None = None,
@@ -101,9 +143,10 @@ def each(
     Raises: UnknownName or OptionError for a device that is not there.
     """
     chosen = devices.choose(device)
-    # A few windows of a long table, such as one block of them, are gathered sooner than all its rows are laid out.
-    few = len(windows) * windows.window < len(windows.span.series)
-    feed = Feed(windows, scaler, chosen, future=reads_future(model), resident=False if few else None)
+    # A few windows of a long table, such as one block of them, are gathered sooner than all its rows are laid out;
+    # windows of recordings are read once, so that none need stay.
+    few = not isinstance(windows, Windows) or len(windows) * windows.window < len(windows.span.series)
+    feed = feed_of(windows, scaler, chosen, model, resident=False if few else None)
     size = batch or feed.size()
     found = []
     turn = nullcontext() if chosen.type == "cpu" else _TURN

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from heedful.data.scale import Scaler
 from heedful.data.windows import Windows
 
-_CHUNK = 1 << 20  # numbers gathered at once: large enough to hide the gather, small enough to stay in cache
-_MOST = 1024  # windows forecast at once
+CHUNK = 1 << 20  # numbers gathered at once: large enough to hide the gather, small enough to stay in cache
+MOST = 1024  # windows forecast at once
 
 
 class Tensors(NamedTuple):
@@ -49,8 +49,11 @@ class Feed:
         self.complete = windows.complete
         if resident is None:
             series = windows.span.series
-            resident = series.values.size <= _room(device) and not scaler.unseen(series)
+            resident = series.values.size <= room(device) and not scaler.unseen(series)
         self._rows = _Rows(windows, scaler, device) if resident else None
+
+    def learnable(self) -> None:
+        """Makes sure that there is something to learn from: a table has no windows without targets."""
 
     def batches(self, order: np.ndarray, batch: int) -> Iterator[Tensors]:
         """Yields the windows of an order (n,), or of one for each seed (S, n), `batch` at a time.
@@ -59,7 +62,7 @@ class Feed:
         handed out as views.
         """
         lanes = order.size // order.shape[-1]
-        chunk = batch * max(1, _CHUNK // (batch * self._numbers * lanes))
+        chunk = batch * max(1, CHUNK // (batch * self._numbers * lanes))
         for start in range(0, order.shape[-1], chunk):
             x, future, y = self.gather(order[..., start : start + chunk])
             axis = order.ndim - 1
@@ -87,7 +90,7 @@ class Feed:
 
     def size(self, lanes: int = 1) -> int:
         """Gives how many windows to forecast at once, so that they are about a million numbers at most."""
-        return max(1, min(_MOST, _CHUNK // (self._numbers * lanes)))
+        return max(1, min(MOST, CHUNK // (self._numbers * lanes)))
 
     @property
     def _numbers(self) -> int:
@@ -132,7 +135,7 @@ def _of_member(scaler: Scaler, name: str) -> Scaler:
     return replace(scaler, members=(), centre=scaler.centre[row], spread=scaler.spread[row])
 
 
-def _room(device: torch.device) -> int:
+def room(device: torch.device) -> int:
     """Gives how many numbers a table may have to lie on a device: a quarter of a GPU's free memory, or 32 MiB."""
     return torch.cuda.mem_get_info(device)[0] // 16 if device.type == "cuda" else 1 << 23
 
@@ -146,9 +149,10 @@ def reads_future(model: nn.Module) -> bool:
     return "future" in inspect.signature(model.forward).parameters
 
 
-def apply(model: nn.Module, batch: Tensors) -> Tensor:
-    """Gives what a model says to a batch."""
-    output: Tensor = model(batch.x) if batch.future is None else model(batch.x, batch.future)
+def apply(model: nn.Module, batch: tuple[Tensor, Tensor | None, Tensor]) -> Tensor:
+    """Gives what a model says to a batch: inputs, what it reads beside them if anything, and targets."""
+    x, beside, _ = batch
+    output: Tensor = model(x) if beside is None else model(x, beside)
     return output
 
 

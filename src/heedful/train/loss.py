@@ -33,26 +33,38 @@ def totals(
     Unequal shapes are refused: (N, 1) against (N, 1, 1) would broadcast to (N, N, 1) and train to the mean.
 
     Args:
-        model: gives its own loss if it has a `head` with one, as for a distribution.
+        model: gives its own loss if it has a `head` with one, as for a distribution or for classes.
         raw: what the model gave.
-        complete: True if no target is NaN, which saves the mask.
+        complete: True if no target is missing, which saves the mask.
 
-    Shape:  target (B, P) or (B, P, M), with a leading seed axis for lanes > 1; results (lanes,).
+    Shape:  target (B, P) or (B, P, M), with a leading seed axis for lanes > 1; or (B,) for classes, -1 where unknown,
+            and (B, K) for shares of classes. Results (lanes,).
     Raises: ShapeError.
     """
-    known = target if complete else torch.nan_to_num(target)
+    # The target is replaced before the loss: a NaN masked afterwards would still have a NaN gradient.
+    known = target if complete else target.clamp_min(0) if _coded(target) else torch.nan_to_num(target)
     error = _own_loss(model, raw, known)
     if error is None:
         _same_shape(raw, target)
         error = elementwise(kind, raw, known)
-    _same_shape(error, target)
+    one = target[..., 0] if _shares(model, target) else target
+    _same_shape(error, one)
     if complete:
         sums = error.reshape(lanes, -1).sum(1)
-        return sums, sums.new_full((lanes,), target.numel() // lanes)
-    # The target is replaced before the loss: a NaN masked afterwards would still have a NaN gradient.
-    seen = ~torch.isnan(target)
+        return sums, sums.new_full((lanes,), one.numel() // lanes)
+    seen = one >= 0 if _coded(target) else ~torch.isnan(one)
     sums = torch.where(seen, error, 0.0).reshape(lanes, -1).sum(1)
     return sums, seen.reshape(lanes, -1).sum(1).to(sums.dtype)
+
+
+def _coded(target: Tensor) -> bool:
+    """Says whether targets are numbers of classes."""
+    return not target.is_floating_point()
+
+
+def _shares(model: nn.Module, target: Tensor) -> bool:
+    """Says whether targets are shares of a model's classes, as of mixed windows: many numbers with one loss."""
+    return not _coded(target) and bool(getattr(getattr(model, "head", None), "classes", 0))
 
 
 def _own_loss(model: nn.Module, raw: Tensor, target: Tensor) -> Tensor | None:

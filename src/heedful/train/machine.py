@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -32,6 +34,22 @@ def settle(threads: int | None = None) -> None:
     """
     use_threads(1 if threads is None else threads)
     keep_memory()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Runs a block in one thread, so that jobs side by side do not wait for each other; the caller gets his own back.
+
+    >>> with one_thread():
+    ...     torch.get_num_threads()
+    1
+    """
+    before = torch.get_num_threads()
+    settle(threads=1)
+    try:
+        yield
+    finally:
+        use_threads(before)
 
 
 def use_threads(threads: int) -> None:

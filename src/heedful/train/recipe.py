@@ -11,6 +11,7 @@ OPTIMISERS = ("adam", "adamw")
 SCHEDULES = ("constant", "cosine", "plateau")
 LOSSES = ("mse", "mae", "huber")
 PRECISIONS = ("float32", "bfloat16", "auto")
+WATCHED = ("validation", "train")
 
 _STEPS = 250
 _VALUES = 1 << 15
@@ -22,7 +23,7 @@ class Recipe:
 
     Args:
         epochs: at most so many passes over the train windows.
-        patience: epochs without a better validation loss before training stops; the best weights are kept.
+        patience: epochs without a better watched loss before training stops; the best weights are kept.
         batch: windows per optimiser step; the last, smaller batch is used too. None takes the power of two that
             gives about 250 steps an epoch, between 32 and 512, and smaller for long windows.
         learning_rate: the highest of the schedule.
@@ -32,7 +33,7 @@ class Recipe:
         optimiser: "adam" or "adamw".
         warmup: share of all planned steps over which the learning rate rises from nothing.
         schedule: after the warm-up "constant", "cosine" (to nothing at the last planned step) or "plateau" (halved
-            after two epochs without a better validation loss).
+            after two epochs without a better watched loss).
         loss: "mse", "mae" or "huber" (a parabola up to 1, then a line) on scaled values; a head of a distribution
             brings its own.
         average: decay, per step, of a running mean of the weights that is validated and kept in place of the
@@ -40,6 +41,8 @@ class Recipe:
         windows_per_epoch: at most so many windows an epoch, drawn anew each time; None for all.
         precision: "float32"; "bfloat16" for the products of the forward and backward pass; "auto" for bfloat16
             where the processor has instructions for it.
+        watch: which loss chooses the best epoch, stops the training and slows a "plateau": "validation", or "train"
+            where there are no windows to validate on; the latter is measured while the epoch is learned.
 
     Raises: OptionError for a value that cannot be used; UnknownName for an unknown choice.
 
@@ -60,6 +63,7 @@ class Recipe:
     average: float | None = None
     windows_per_epoch: int | None = None
     precision: str = "float32"
+    watch: str = "validation"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "patience", "batch", "windows_per_epoch"):
@@ -77,6 +81,7 @@ class Recipe:
             ("schedule", SCHEDULES),
             ("loss", LOSSES),
             ("precision", PRECISIONS),
+            ("watch", WATCHED),
         ):
             if getattr(self, kind) not in known:
                 raise unknown(kind, getattr(self, kind), known)
@@ -111,6 +116,35 @@ class Recipe:
             windows_per_epoch=drawn,
             precision="auto",
         )
+
+    @staticmethod
+    def archive(count: int) -> Recipe:
+        """Gives the recipe for small sets of short series, of which none can be spared for validation.
+
+        About 1,500 steps of 16 windows, however many there are, and the epoch with the smallest train loss. The papers
+        of this kind of network take 1,500 epochs, which is slow and, on their own sets, no better.
+
+        Args:
+            count: train windows.
+
+        >>> Recipe.archive(50).epochs, Recipe.archive(270).epochs, Recipe.archive(50).watch
+        (375, 88, 'train')
+        """
+        batch = max(2, min(16, count))
+        epochs = max(30, round(1500 / -(-count // batch)))
+        return Recipe(epochs=epochs, patience=epochs, batch=batch, precision="auto", watch="train")
+
+    @staticmethod
+    def signals(count: int) -> Recipe:
+        """Gives the recipe for windows of long recordings: about 55 steps an epoch, as few as 20 of few windows.
+
+        Args:
+            count: train windows.
+
+        >>> Recipe.signals(7000).batch, Recipe.signals(500).batch, Recipe.signals(10**6).batch
+        (128, 25, 128)
+        """
+        return Recipe(epochs=30, patience=8, batch=max(8, min(128, count // 20)), precision="auto")
 
     def windows_for(self, count: int) -> int:
         """Gives how many of so many train windows an epoch uses."""

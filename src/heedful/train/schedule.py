@@ -20,7 +20,7 @@ def rate(recipe: Recipe, step: int, steps: int, losses: Sequence[float] = ()) ->
     Args:
         step: number of steps made so far.
         steps: steps that are planned: epochs times batches.
-        losses: validation losses so far, for "plateau".
+        losses: watched losses so far, for "plateau".
 
     >>> slow = Recipe(learning_rate=1.0, warmup=0.2)
     >>> [round(rate(slow, step, 10), 2) for step in range(10)]

@@ -133,6 +133,18 @@ def unstack(stacked: nn.Module, index: int) -> dict[str, Tensor]:
     }
 
 
+def clip_gradients(net: nn.Module, largest: float, lanes: int) -> None:
+    """Clips the norm of the gradient, seed by seed where a net has several as lanes."""
+    if lanes == 1:
+        torch.nn.utils.clip_grad_norm_(net.parameters(), largest)
+        return
+    gradients = [p.grad for p in net.parameters() if p.grad is not None]
+    norm = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0).sqrt()
+    scale = (largest / (norm + 1e-6)).clamp_max(1.0)
+    for g in gradients:
+        g.mul_(scale.view(-1, *[1] * (g.ndim - 1)))
+
+
 def _misfit(model: nn.Module) -> str | None:
     """Names what cannot carry a seed axis, as far as the layers' kinds and options show."""
     for name, module in model.named_modules():
