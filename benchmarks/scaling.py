@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +26,9 @@ import psutil
 import heedful
 from heedful.data import Series, Step, split, windows
 from heedful.forecasting.training import versions
-from heedful.models import get
 from heedful.train import Recipe
 from heedful.trial.dask import run_on_cluster
+from heedful.trial.described import makings
 from heedful.trial.jobs import Arena, Job, run_job
 from heedful.trial.result import Trial
 from heedful.trial.store import Store
@@ -120,7 +119,8 @@ def through_a_cluster(here: Arena) -> list[tuple[str, float, str]]:
 
 def through_files(trial: Trial, folder: Path) -> list[tuple[str, float, str]]:
     """Writes and reads records of a real trial."""
-    store = Store(folder=folder, key="k", plan_of=cache(lambda model: repr(get(model).plan(arena().shape))))
+    jobs = [Job(model=MODEL, seeds=(seed,)) for seed in range(MANY)]
+    store = Store(folder=folder, key="k", made=makings(jobs, arena()))
     store.read(trial.model, 0)
     seeds = [replace(trial, seed=seed) for seed in range(MANY)]
     writing, _ = timed(lambda: [store.write(one) for one in seeds])

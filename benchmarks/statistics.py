@@ -41,6 +41,7 @@ SPANS = {1: (2785,), 24: (2785,), 96: (2785,), 336: (2545, 11185)}  # origins in
 LAWS = ("arms", "mixed", "interaction", "seeds 5 %", "seeds 20 %", "asymmetric", "heavy tails", "daily phase")
 SEED_COUNTS = (2, 3, 10)
 DRIFTS = (100, 300, 1000, 3000)
+REFITS = (2, 4, 8, 12, 48)
 POWER_NOISE = (0.02, 0.10, 0.05)  # seed, time and interaction, in units of the loss, per arm
 
 # --- laws of the errors ------------------------------------------------------------------------------------------
@@ -129,6 +130,17 @@ def drift(rng: np.random.Generator, runs: int, *, memory: int) -> list[Counts]:
     return [_of_contrast(a, b, 24, None) for a, b in made]
 
 
+def refits(rng: np.random.Generator, runs: int, *, count: int) -> list[Counts]:
+    """Two equal models trained anew before each of so many parts of the test span.
+
+    All seeds of one training share an effect of 10 % of the loss, drawn anew for every arm and training.
+    """
+    made = losses(rng, "mixed", runs, 2785, 24)
+    shared = 0.1 * rng.standard_normal((runs, 2, 1, count))
+    made *= 1 + shared[..., np.arange(2785) * count // 2785]
+    return [_of_contrast(a, b, 24, None) for a, b in made]
+
+
 def _of_contrast(a: np.ndarray, b: np.ndarray, horizon: int, season: int | None) -> Counts:
     found = contrast(a, b, horizon=horizon, season=season)
     judged = verdicts({"a": (found, found)})["a"]
@@ -158,32 +170,46 @@ def _sketch(a: np.ndarray, b: np.ndarray, horizon: int, season: int | None) -> f
 
 
 def family(
-    rng: np.random.Generator, runs: int, *, gains: tuple[float, ...], placebo: float, law: str | None = None
+    rng: np.random.Generator,
+    runs: int,
+    *,
+    gains: tuple[float, ...],
+    placebo: float,
+    law: str | None = None,
+    nones: tuple[float, ...] = (0.0,),
 ) -> list[Counts]:
-    """A trial of eight attentions: gains over none per attention, and the gain of all placebos."""
-    arms = 2 * ATTENTIONS + 1
-    made = trained(rng, runs, arms) if law is None else losses(rng, law, runs, 2785, 24, arms=arms)
-    horizon = 1 if law is None else 24
-    gain = np.array([0.0, *gains, *[placebo] * ATTENTIONS])
+    """A trial of eight attentions: gains per attention, and those of all placebos and of the controls without any."""
+    gain = np.array([*nones, *gains, *[placebo] * ATTENTIONS])
+    made = trained(rng, runs, len(gain)) if law is None else losses(rng, law, runs, 2785, 24, arms=len(gain))
     made = made - gain[:, None, None]
-    return [_of_family(one, gains, placebo, horizon) for one in made]
+    return [_of_family(one, gains, placebo, nones, 1 if law is None else 24) for one in made]
 
 
-def _of_family(made: np.ndarray, gains: tuple[float, ...], placebo: float, horizon: int) -> Counts:
+def _of_family(
+    made: np.ndarray, gains: tuple[float, ...], placebo: float, nones: tuple[float, ...], horizon: int
+) -> Counts:
     def against(i: int, j: int) -> Contrast:
         return contrast(made[i], made[j], horizon=horizon)
 
-    pairs = {str(k): (against(1 + k, 0), against(1 + k, 1 + ATTENTIONS + k)) for k in range(ATTENTIONS)}
+    first = len(nones)
+    pairs = {
+        str(k): (
+            {str(j): against(first + k, j) for j in range(first)},
+            against(first + k, first + ATTENTIONS + k),
+        )
+        for k in range(ATTENTIONS)
+    }
     judged = [one.outcome for one in verdicts(pairs).values()]
-    truly = [gain > max(0, placebo) for gain in gains]
+    truly = [gain > max(*nones, placebo) for gain in gains]
     right = [outcome == "helps" for outcome, real in zip(judged, truly, strict=True) if real]
     wrong = [outcome == "helps" for outcome, real in zip(judged, truly, strict=True) if not real]
     return {
         "helps": float(np.mean(right)) if right else 0.0,
         "false helps": any(wrong),
         "hurts": float(np.mean([outcome == "hurts" for outcome in judged])),
+        "same": float(np.mean([outcome == "no difference found" for outcome in judged])),
         "undecided": float(np.mean([outcome.startswith("not") for outcome in judged])),
-        "blocks": float(np.mean([one.blocks for pair in pairs.values() for one in pair])),
+        "blocks": float(np.mean([one.blocks for controls, one in pairs.values() for one in (*controls.values(), one)])),
     }
 
 
@@ -221,14 +247,23 @@ def cells() -> list[Cell]:
         for law in ("mixed", "seeds 20 %")
     ]
     found += [Cell(group="drift", name=f"memory {m}", simulate=partial(drift, memory=m)) for m in DRIFTS]
+    found += [
+        Cell(group="refits", name=f"{count} trainings", simulate=partial(refits, count=count)) for count in REFITS
+    ]
     one, nothing, every = (0.1, *[0.0] * (ATTENTIONS - 1)), (0.0,) * ATTENTIONS, (0.1,) * ATTENTIONS
-    beaten = (0.3,) * ATTENTIONS
+    beaten, edge = (0.3,) * ATTENTIONS, (0.05,) * ATTENTIONS
+    two, unlike = (0.0, 0.0), (0.0, 0.3)
     named = {
         "no effect": partial(family, gains=nothing, placebo=0.0),
         "all beat none, none beats its placebo": partial(family, gains=beaten, placebo=0.3),
         "the same, AR(0.9), H = 24": partial(family, gains=beaten, placebo=0.3, law="mixed"),
         "10 % planted in 1 of 8": partial(family, gains=one, placebo=0.0),
         "10 % planted in 8 of 8": partial(family, gains=every, placebo=0.0),
+        "5 % (the margin) planted in 8 of 8": partial(family, gains=edge, placebo=0.0),
+        "two controls, no effect": partial(family, gains=nothing, placebo=0.0, nones=two),
+        "two controls, all beat one, none the other": partial(family, gains=beaten, placebo=0.0, nones=unlike),
+        "two controls, 10 % planted in 1 of 8": partial(family, gains=one, placebo=0.0, nones=two),
+        "two controls, 5 % planted in 8 of 8": partial(family, gains=edge, placebo=0.0, nones=two),
     }
     return found + [Cell(group="family", name=name, simulate=simulate) for name, simulate in named.items()]
 
@@ -238,7 +273,8 @@ def cells() -> list[Cell]:
 
 def code() -> str:
     """A fingerprint of what is simulated."""
-    sources = [Path(__file__), *sorted(Path(statistics.__file__).parent.glob("[cv]*.py"))]
+    rules = (Path(statistics.__file__).with_name(f"{name}.py") for name in ("contrast", "grounds", "verdict"))
+    sources = [Path(__file__), *rules]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
 
 
@@ -288,10 +324,19 @@ COLUMNS: dict[str, dict[str, str]] = {
         "sketch": "V = Vs + Vb",
         "paired": "paired t over windows",
     },
+    "refits": {
+        "p05": "size at 5 %",
+        "found": "false helps or hurts",
+        "drift": "drift seen",
+        "undecided": "not decidable",
+        "sketch": "V = Vs + Vb",
+        "paired": "paired t over windows",
+    },
     "family": {
         "false helps": "any false helps",
         "helps": "planted called helps",
         "hurts": "called hurts",
+        "same": "called no difference",
         "undecided": "not decidable",
         "blocks": "blocks",
     },

@@ -20,6 +20,7 @@ from heedful.bundle import Bundle
 from heedful.data import Scaler, split, windows
 from heedful.errors import DataError, OptionError, UnknownName
 from heedful.forecasting.inputs import Columns, load_table
+from heedful.forecasting.settings import read_plan
 from heedful.models.plan import Attention, Plan, Pooled
 from heedful.train import Recipe, forecast
 from heedful.tuning import Choices, Range, tune
@@ -329,7 +330,7 @@ def test_the_folder_holds_the_study_and_the_page_needs_no_network(tmp_path):
         study.trials.drop(columns="reason"),
         check_dtype=False,
     )
-    assert Plan.from_toml((tmp_path / "out" / "best.toml").read_text()) == study.best.plan
+    assert read_plan(tmp_path / "out" / "best.toml") == (study.best.plan, study.best.recipe)
     assert set(study.importance) == {"recurrence.width", "recipe.learning_rate"}
     page = (tmp_path / "out" / "report.html").read_text()
     own = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)

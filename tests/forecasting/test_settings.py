@@ -9,8 +9,9 @@ import pytest
 from heedful.data import split, windows
 from heedful.data.build import build_series
 from heedful.data.table import read
-from heedful.errors import DataError
-from heedful.forecasting.settings import look_back, settings
+from heedful.errors import DataError, OptionError, UnknownName
+from heedful.forecasting.settings import look_back, read_plan, settings, write_plan
+from heedful.models.plan import Plan
 from heedful.train import Recipe
 
 
@@ -128,3 +129,20 @@ def test_a_table_too_short_to_decide_on_says_that_the_look_back_is_by_rule():
 def test_a_look_back_that_fits_nowhere_is_refused(long):
     with pytest.raises(DataError, match="Shorten the window"):
         decided(long, "cnn-lstm", window=1820)
+
+
+def test_a_recipe_in_the_file_of_a_plan_trains_it(tmp_path):
+    recipe = Recipe(epochs=3, clip=None, batch=7, precision="float32")
+    (tmp_path / "plan.toml").write_text(write_plan(Plan(), recipe), encoding="utf-8")
+    assert read_plan(tmp_path / "plan.toml") == (Plan(), recipe)
+    assert read_plan(Plan()) == (Plan(), None)
+
+
+def test_a_wrong_recipe_in_the_file_of_a_plan_is_named(tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_text("[recipe]\nepoch = 3\n", encoding="utf-8")
+    with pytest.raises(UnknownName, match="epochs"):
+        read_plan(path)
+    path.write_text("recipe = 3\n", encoding="utf-8")
+    with pytest.raises(OptionError, match="one value a line"):
+        read_plan(path)

@@ -149,4 +149,14 @@ def test_to_hurt_is_to_be_worse_than_every_control_without_attention():
             trials.append(Trial(model=arm, seed=seed, validation=forecasts[0], test=forecasts[1]))
     [answer] = answers(asked, trials, test, validation, season=None)
     assert answer.none == "cnn-lstm+mean"
+    assert answer.called == "mean of all states"
+    assert "against none (mean of all states)" in headline([answer])
+    assert set(answer.verdict.nones) == {"last state", "mean of all states"}
     assert answer.outcome != "hurts"
+
+
+def test_several_training_sets_reach_the_claim():
+    _, trials, test = made({})
+    validation, _ = laid()
+    [eca, _] = answers(ASKED, trials, test, validation, season=None, trainings=4)
+    assert "claim of several" in eca.verdict.causes

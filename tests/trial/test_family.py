@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from heedful.errors import OptionError, UnknownName
-from heedful.trial.family import questions
+from heedful.models import Shape
+from heedful.trial.family import questions, sized
 
 
 def test_an_attention_is_asked_against_none_placebo_and_wide():
@@ -32,6 +33,20 @@ def test_a_mechanism_without_a_placebo_says_why():
     [asked] = questions("frequency_enhanced", "cnn-lstm")
     assert asked.placebo is None
     assert "learned filter" in asked.reason
+
+
+def test_an_attention_without_parameters_shares_its_wide_control_with_none():
+    eca, se = sized(questions("eca,se", "cnn-lstm"), Shape(24, 2, 4))
+    assert eca.nothing_to_widen
+    assert eca.arms == ("cnn-lstm+eca", "cnn-lstm", "cnn-lstm+eca+placebo")
+    assert not se.nothing_to_widen
+    assert se.wide == "cnn-lstm+se+wide"
+
+
+def test_a_wide_control_that_cannot_be_as_large_says_by_how_much_it_misses(monkeypatch):
+    monkeypatch.setattr("heedful.models.wide.TOLERANCE", 1e-9)
+    [asked] = sized(questions("se", "cnn-lstm"), Shape(24, 2, 4))
+    assert "the nearest that whole units give" in asked.size
 
 
 def test_what_cannot_be_asked_is_refused():

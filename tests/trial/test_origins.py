@@ -31,7 +31,7 @@ def test_no_row_is_trained_on_before_it_is_forecast(wave_frame):
 
 
 def test_what_cannot_roll_is_refused(wave_frame, shops):
-    with pytest.raises(OptionError, match="one series"):
+    with pytest.raises(OptionError, match="row numbers, which stand for other dates"):
         heedful.compare(shops, "sales", series="shop", origins=2, **SMALL)
     with pytest.raises(DataError, match="fewer origins"):
         heedful.compare(wave_frame, "load", split=(140, 40, 5), origins=3, **SMALL)

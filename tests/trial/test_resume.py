@@ -161,12 +161,12 @@ def test_any_changed_byte_of_a_record_makes_it_unfinished(tmp_path):
 
 
 def test_a_record_belongs_to_its_run_plan_model_and_seed(tmp_path):
-    store = Store(folder=tmp_path, key="k", plan_of=lambda model: f"{model} of 16 units")
+    store = Store(folder=tmp_path, key="k", made={("net", 3): "16 units", ("net", 4): "16 units"})
     store.write(TRIAL)
     [path] = tmp_path.glob("trials/*")
     assert store.read("net", 3) is not None
     assert replace(store, key="other").read("net", 3) is None
-    assert replace(store, plan_of=lambda model: f"{model} of 32 units").read("net", 3) is None
+    assert replace(store, made={("net", 3): "32 units"}).read("net", 3) is None
     path.rename(path.with_name("net-4.safetensors"))
     assert store.read("net", 4) is None
 

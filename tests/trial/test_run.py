@@ -10,7 +10,7 @@ import pytest
 import heedful
 from heedful.errors import DataError, OptionError, UnknownName
 from heedful.train import Recipe
-from heedful.trial import engines
+from heedful.trial.jobs import Arena
 
 SHORT = Recipe(epochs=2, batch=32)
 SMALL = {"window": 6, "models": "cnn_lstm,cnn-lstm", "seeds": 2, "recipe": SHORT, "jobs": 1}
@@ -96,7 +96,7 @@ def test_the_same_command_continues_and_trains_nothing_again(run, monkeypatch):
     def never(*_, **__):
         raise AssertionError("a finished job was trained again")
 
-    monkeypatch.setattr(engines, "run_job", never)
+    monkeypatch.setattr(Arena, "run", never)
     again = heedful.compare(table(), "load", out=run.folder, **SMALL)
     pd.testing.assert_frame_equal(again.scores, run.scores)
     pd.testing.assert_frame_equal(again.summary.drop(columns="seconds"), run.summary.drop(columns="seconds"))

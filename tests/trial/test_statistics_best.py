@@ -6,7 +6,7 @@ from arch.bootstrap import MCS, SPA
 
 from heedful.errors import OptionError, ShapeError
 from heedful.trial.statistics import model_confidence_set, spa
-from heedful.trial.statistics.best import _bootstrap_variance, _resamples
+from heedful.trial.statistics.best import _bootstrap_variance, _means, _resamples
 
 DRAWS = 4000  # p values then differ by chance by 0.008 at most, twice that between two programs
 
@@ -98,3 +98,9 @@ def test_losses_that_cannot_be_resampled_are_refused():
         model_confidence_set(table, block=200)
     with pytest.raises(OptionError, match="level between 0 and 1"):
         model_confidence_set(table, block=6, level=1)
+
+
+def test_bootstrap_means_are_those_of_the_drawn_origins():
+    losses = np.random.default_rng(0).chisquare(4, (3, 120))
+    drawn = list(_resamples(120, 7, 130, 5))  # more than are multiplied at once
+    np.testing.assert_allclose(_means(losses, 7, 130, 5), [losses[:, index].mean(1) for index in drawn])

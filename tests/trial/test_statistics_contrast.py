@@ -237,3 +237,20 @@ def test_losses_that_cannot_be_compared_are_refused(change, error, words):
     a, b, options = change(*pair())
     with pytest.raises(error, match=words):
         contrast(a, b, **{"horizon": 1, **options})
+
+
+def test_the_detectable_effect_of_a_family_is_found_in_four_of_five_test_sets():
+    """Seeds and origins are independent here, so a planted effect of that size is what the formula promises."""
+    rng, level, found = np.random.default_rng(0), 0.05 / 8, []
+    for _ in range(400):
+        shared = 1 + 0.2 * rng.standard_normal(240)
+        made = [shared + 0.2 * rng.standard_normal((5, 240)) + 0.02 * rng.standard_normal((5, 1)) for _ in range(2)]
+        none = contrast(*made, horizon=1)
+        planted = contrast(made[0] - none.detectable_in(8), made[1], horizon=1)
+        found.append(planted.p_better <= level)
+    assert np.mean(found) == pytest.approx(0.8, abs=0.08)
+
+
+def test_a_family_of_none_is_refused():
+    with pytest.raises(OptionError, match="at least one attention"):
+        contrast(*pair(), horizon=1).detectable_in(0)

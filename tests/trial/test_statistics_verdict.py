@@ -8,7 +8,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from heedful.errors import OptionError
-from heedful.trial.statistics import OUTCOMES, Contrast, contrast, holm, verdict, verdicts
+from heedful.trial.statistics import OUTCOMES, Contrast, contrast, holm, p_told, verdict, verdicts
 
 
 def made(effect: float, half: float, *, blocks: int = 12, seeds: int = 5, drift: float = 0.0) -> Contrast:
@@ -30,11 +30,11 @@ def made(effect: float, half: float, *, blocks: int = 12, seeds: int = 5, drift:
         tau=3.0,
         block_means=(effect,) * blocks,
         drift=drift,
-        detectable=1.5 * half,
+        detectable=error * float(stats.t.ppf(0.975, 10) + stats.t.ppf(0.8, 10)),
     )
 
 
-def judged(none: Contrast, placebo: Contrast, **options):
+def judged(none: Contrast | dict[str, Contrast], placebo: Contrast, **options):
     return verdicts({"eca": (none, placebo)}, **options)["eca"]
 
 
@@ -64,8 +64,71 @@ def test_an_interval_inside_the_margin_is_no_difference_and_one_outside_is_not_d
     assert (inside.outcome, inside.causes[0]) == ("no difference found", "same")
     outside = judged(made(-0.01, 0.06), made(0.0, 0.2))
     assert (outside.outcome, outside.causes[0]) == ("not decidable with this test set", "wide")
-    assert "effects below 30.0 %" in outside.reasons[0]
+    assert "effects below 27.9 %" in outside.reasons[0]
     assert judged(made(-0.01, 0.06), made(0.0, 0.2), margin=0.1).outcome == "no difference found"
+
+
+def test_no_difference_has_to_hold_against_every_control_without_attention():
+    same, wide, placebo = made(0.0, 0.02), made(-0.01, 0.06), made(-0.1, 0.2)
+    both = judged({"last state": same, "mean of all states": made(-0.01, 0.02)}, placebo)
+    assert (both.outcome, both.causes[0]) == ("no difference found", "same")
+    assert "every control without attention" in both.reasons[0]
+    assert "last state +0.0 %" in both.reasons[0]
+    assert "mean of all states -1.0 %" in both.reasons[0]
+    alone = judged(same, placebo)
+    open_one = judged({"last state": wide, "mean of all states": same}, placebo)
+    assert open_one.against_none is same  # the hardest control alone would say no difference
+    assert alone.outcome == "no difference found"
+    assert (open_one.outcome, open_one.causes[0]) == ("not decidable with this test set", "wide")
+
+
+def test_what_one_control_gives_too_is_no_difference_and_the_controls_are_named():
+    found = judged({"last state": made(-0.3, 0.02), "mean of all states": made(0.0, 0.02)}, made(-0.1, 0.03))
+    assert (found.outcome, found.causes[0]) == ("no difference found", "same as one")
+    assert "(mean of all states +0.0 % [-2.0, +2.0], 5 seeds x 12 blocks)" in found.reasons[0]
+    assert "over the other (last state -30.0 %" in found.reasons[0]
+
+
+def test_to_help_and_to_hurt_every_control_counts():
+    clear, weak = made(-0.10, 0.03), made(-0.05, 0.055)
+    assert judged({"last state": clear, "mean of all states": clear}, clear).outcome == "helps"
+    assert judged({"last state": clear, "mean of all states": weak}, clear).outcome != "helps"
+    worse = made(0.10, 0.03)
+    both = judged({"last state": worse, "mean of all states": worse}, clear)
+    assert both.outcome == "hurts"
+    assert "none (last state +10.0 %" in both.reasons[0]
+    assert judged({"last state": worse, "mean of all states": made(0.05, 0.055)}, clear).outcome != "hurts"
+
+
+def test_the_detectable_effect_is_that_of_the_whole_family():
+    c, larger = made(0.0, 0.2), made(0.0, 0.3)
+    one = verdicts({"a": (c, c)})["a"]
+    assert one.detectable == pytest.approx(c.detectable)
+    eight = verdicts({str(k): (c, larger) for k in range(8)})["0"]
+    error = 0.3 / stats.t.ppf(0.975, 10)
+    assert eight.detectable == pytest.approx((stats.t.ppf(1 - 0.05 / 8, 10) + stats.t.ppf(0.8, 10)) * error)
+    assert f"effects below {100 * eight.detectable:.1f} %" in eight.reasons[0]
+    assert "one of 8 attentions tried" in eight.reasons[0]
+    assert verdicts({"a": (c, larger)}, family=8)["a"].detectable == eight.detectable
+
+
+def test_several_training_sets_are_said_and_few_of_them_are_warned_of():
+    c = made(0.0, 0.01)
+    few, many = (verdicts({"a": (c, c)}, trainings=k)["a"] for k in (4, 12))
+    assert few.causes == ("same", "claim of several", "few trainings")
+    assert "The claim covers these 4 training sets, each with its part of the test span, 1000 origins" in few.reasons[1]
+    assert "fewer than 8" in few.reasons[2]
+    assert many.causes == ("same", "claim of several")
+    assert not any("this training set" in reason for reason in many.reasons)
+
+
+def test_no_p_value_is_written_as_zero():
+    strong = made(-0.5, 0.01)
+    found = judged(strong, strong)
+    assert found.p_helps < 1e-6
+    assert "adjusted p < 0.001" in str(found)
+    assert "p = 0.000" not in str(judged(made(0.5, 0.01), strong))
+    assert p_told(0.02) == "p = 0.020"
 
 
 def test_too_few_blocks_or_seeds_decide_nothing():

@@ -16,6 +16,8 @@ TRIAL = Trial(
     best_epoch=1,
     parameters=12,
     seconds=1.5,
+    milliseconds=0.7,
+    milliseconds_batched=0.02,
     maps=(RecordedMap(name="attention", axes=("batch", "time"), weights=np.full((4, 5), 0.2, np.float32), first=2),),
     notes=("a note",),
 )
@@ -31,6 +33,7 @@ def test_a_trial_comes_back_as_it_was_written(tmp_path):
     assert back.test.dtype == np.float64
     for name in ("model", "seed", "history", "best_epoch", "parameters", "seconds", "notes"):
         assert getattr(back, name) == getattr(TRIAL, name)
+    assert (back.milliseconds, back.milliseconds_batched) == (0.7, 0.02)
     assert back.maps[0].axes == ("batch", "time")
     assert np.array_equal(back.maps[0].weights, TRIAL.maps[0].weights)
 

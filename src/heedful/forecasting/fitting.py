@@ -91,7 +91,7 @@ def fit(
         seeds: how many, or which; the best on validation is kept.
         recipe: how it is trained; by default the model's own recipe.
         epochs: at most so many passes over the train windows; the rest of the recipe stays.
-        plan: a plan, or the path of its TOML file, in place of a model by name.
+        plan: a plan, or the path of its TOML file, in place of a model by name; a [recipe] there trains it.
         levels: levels of the intervals that are scored, and given by `predict` unless it is asked for others. Each
             series of a table of many is calibrated alone where it has validation windows enough for a level, and
             together with all others where not.

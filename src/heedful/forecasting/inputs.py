@@ -23,12 +23,34 @@ Words = str | Sequence[str]
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a job is: what is done of all, and what is under way."""
+    """How far a job is: what is done of all, and what is under way.
+
+    `last` says what came of the trials that finished last: name, best loss on validation, epochs and seconds.
+    """
 
     done: int
     total: int
     label: str
     epoch: int = 0
+    last: tuple[tuple[str, str, str, str], ...] = ()
+
+
+def line_of(name: str, history: Sequence[Any], best: int, seconds: float) -> tuple[str, str, str, str]:
+    """Says what came of a training, for people who watch.
+
+    Args:
+        history: its epochs.
+        best: number of the best of them, from 1.
+
+    >>> from types import SimpleNamespace
+    >>> line_of("cnn-lstm (seed 0)", [SimpleNamespace(train=0.5, validation=0.25)], 1, 3.21)
+    ('cnn-lstm (seed 0)', '0.2500', '1 of 1', '3.2')
+    """
+    if not history:
+        return name, "-", "-", f"{seconds:.1f}"
+    one = history[best - 1]
+    loss = one.validation if one.validation == one.validation else one.train
+    return name, f"{loss:.4f}", f"{best} of {len(history)}", f"{seconds:.1f}"
 
 
 @dataclass(frozen=True, kw_only=True)

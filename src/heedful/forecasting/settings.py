@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -14,17 +15,18 @@ from heedful.data.scale import Scaler
 from heedful.data.series import Series
 from heedful.data.split import Span, Split
 from heedful.data.windows import Windows, windows
-from heedful.errors import DataError
+from heedful.errors import DataError, OptionError, unknown
 from heedful.forecasting.inputs import check_horizon, window_of
 from heedful.models import ModelSpec, Shape, get
 from heedful.models.arms import Arm
 from heedful.models.compose import compose
-from heedful.models.plan import Plan
+from heedful.models.plan import Plan, from_toml, to_toml
 from heedful.models.presets import SHORTEST
 from heedful.scout import Scout, scout, typical_rows
 from heedful.train import Recipe
 
 SCOUTED = "heedful"
+NOTHING = "none"  # what a recipe says in TOML of a setting that is None
 SEASONS, LONGEST = 14, 720
 """A look-back by the season has at most so many seasons, and so many rows."""
 FEWEST = 7
@@ -71,7 +73,10 @@ def settings(
             a horizon that a part is too short for.
     """
     check_horizon(horizon, *parts)
-    spec, given = (None, read_plan(plan)) if plan is not None else (get(model), None)
+    spec, given = (None, None) if plan is not None else (get(model), None)
+    if plan is not None:
+        given, written = read_plan(plan)
+        recipe = recipe or written
     series = parts.train.series
     own = spec is not None and scouted(spec.name)
     by_season = _by_season(parts.train, window, season, horizon) if own else None
@@ -135,18 +140,40 @@ def shape_of(series: Series, window: int, horizon: int, season: int | None) -> S
     )
 
 
-def read_plan(plan: Plan | str | Path) -> Plan:
-    """Gives a plan, or reads it from its TOML file.
+def read_plan(plan: Plan | str | Path) -> tuple[Plan, Recipe | None]:
+    """Gives a plan, or reads it from its TOML file, with the recipe that may stand there under [recipe].
 
     Raises: DataError for a file that cannot be read; UnknownName or OptionError for what stands in it.
     """
     if isinstance(plan, Plan):
-        return plan
+        return plan, None
     try:
         text = Path(plan).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"A plan needs a TOML file, and {plan} cannot be read ({error}). Give its path.") from error
-    return Plan.from_toml(text)
+    told = from_toml(text)
+    recipe = told.pop("recipe", None)
+    return Plan.from_dict(told), None if recipe is None else _recipe(recipe)
+
+
+def write_plan(plan: Plan, recipe: Recipe) -> str:
+    """Writes a plan and its recipe as TOML, for `read_plan`.
+
+    >>> from heedful.models.plan import Plan, from_toml, to_toml
+    >>> 'clip = "none"' in write_plan(Plan(), Recipe(clip=None))
+    True
+    """
+    values = {name: NOTHING if value is None else value for name, value in asdict(recipe).items()}
+    return plan.to_toml() + to_toml({"recipe": values})
+
+
+def _recipe(told: Any) -> Recipe:
+    known = [field.name for field in fields(Recipe)]
+    if not isinstance(told, dict):
+        raise OptionError(f"[recipe] of a plan needs a table of settings, got {told!r}. Write one value a line.")
+    if strange := [name for name in told if name not in known]:
+        raise unknown("setting of a recipe", strange[0], known)
+    return Recipe(**{name: None if value == NOTHING else value for name, value in told.items()})
 
 
 def builder(plan: Plan | None, spec: ModelSpec | None) -> Callable[[Shape], nn.Module]:

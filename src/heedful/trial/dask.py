@@ -13,7 +13,7 @@ from uuid import uuid4
 from heedful.errors import DataError, OptionError
 from heedful.forecasting.training import versions
 from heedful.train import TimeUp
-from heedful.trial.jobs import Arena, Job, Trained, run_job
+from heedful.trial.ground import Ground, J, T
 
 _PATIENCE = "10s"
 _GRACE = 10.0  # seconds after the deadline that workers have to stop by themselves
@@ -36,8 +36,8 @@ def check_cluster(scheduler: str) -> None:
 
 
 def run_on_cluster(
-    jobs: Sequence[Job], arena: Arena, scheduler: str, deadline: float | None = None
-) -> Iterator[list[Trained]]:
+    jobs: Sequence[J], arena: Ground[J, T], scheduler: str, deadline: float | None = None
+) -> Iterator[list[T]]:
     """Yields the trials of each job as it finishes; stops quietly at the deadline.
 
     A job whose worker dies is run again by another one, with the same result. Workers may come and go; while there is
@@ -128,11 +128,11 @@ def _backend(client: Any) -> Any:
     return Backend(client=client)
 
 
-def _as_it_is(arena: Arena) -> Arena:
+def _as_it_is(arena: T) -> T:
     return arena
 
 
-def _on_worker(job: Job, arena: Arena, until: float | None, wanted: dict[str, str]) -> list[Trained]:
+def _on_worker(job: J, arena: Ground[J, T], until: float | None, wanted: dict[str, str]) -> list[T]:
     """Runs a job on a worker; gives nothing when time is up. Clocks of two machines agree only on the time of day."""
     if (found := versions()) != wanted:
         told = [f"{name}: {found[name]} there, {wanted[name]} here" for name in wanted if found[name] != wanted[name]]
@@ -141,5 +141,5 @@ def _on_worker(job: Job, arena: Arena, until: float | None, wanted: dict[str, st
         return []
     deadline = None if until is None else time.monotonic() + until - time.time()
     with _TURN, suppress(TimeUp):  # random numbers are drawn for the process, so one job at a time
-        return run_job(job, arena, deadline)
+        return arena.run(job, deadline)
     return []

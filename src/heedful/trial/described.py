@@ -1,10 +1,11 @@
-"""What run.json says: everything that is needed to repeat a comparison, and the key that it is continued by."""
+"""What run.json says: everything that is needed to repeat a comparison, and the keys that it is continued by."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import platform
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,9 +16,10 @@ from typing import Any
 from heedful.data.split import Split
 from heedful.forecasting.inputs import Columns, describe_split
 from heedful.forecasting.training import versions
+from heedful.models import get
 from heedful.train import Recipe
-from heedful.trial.jobs import Arena
-from heedful.trial.store import DECISIVE
+from heedful.trial.jobs import Arena, Job
+from heedful.trial.store import DECISIVE, Name, shared
 
 
 def describe(
@@ -61,8 +63,17 @@ def describe(
         "versions": versions(),
         "source": source,
         "platform": platform.platform(),
-        "command": shlex.join(["heedful", *sys.argv[1:]]) if Path(sys.argv[0]).stem == "heedful" else "heedful.compare",
+        "command": command("heedful.compare"),
     }
+
+
+def command(verb: str) -> str:
+    """Gives the command line that was given, or the verb of Python.
+
+    >>> command("heedful.compare")
+    'heedful.compare'
+    """
+    return shlex.join(["heedful", *sys.argv[1:]]) if Path(sys.argv[0]).stem == "heedful" else verb
 
 
 def _recipes(arena: Arena, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -73,6 +84,33 @@ def _recipes(arena: Arena, names: Sequence[str]) -> list[dict[str, Any]]:
     return [{"models": models, **asdict(recipe)} for recipe, models in by_recipe.items()]
 
 
+def makings(jobs: Sequence[Job], arena: Arena) -> dict[Name, str]:
+    """Says of every trial of these jobs what decides its numbers, beside what all runs of its folder share.
+
+    That is the number of origins, and of a network its plan, the recipes it is trained by, and the seeds that are
+    trained together with it: they draw dropout from one stream, so seed 0 of three is not the network of seed 0 alone.
+    """
+    made: dict[Name, str] = {}
+    for job in jobs:
+        said: list[Any] = [max(1, len(arena.origins))]
+        if job.seeds:
+            recipes = [asdict(recipe) for recipe in arena.recipes_for(job.model)]
+            said += [repr(get(job.model).plan(arena.shape)), recipes, job.seeds]
+        made |= {(job.model, seed): json.dumps(said) for seed in job.seeds or (None,)}
+    return made
+
+
 def key_of(run: Mapping[str, Any]) -> str:
-    decisive = {name: run[name] for name in DECISIVE}
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+    """Gives the hash of what all runs of one folder share."""
+    return _hash(shared(run))
+
+
+def name_of(run: Mapping[str, Any]) -> str:
+    """Names the folder of a run that was given none, after data and all options: another run gets another folder."""
+    data = run["data"]
+    hashed = _hash({name: run[name] for name in DECISIVE})
+    return re.sub(r"[^\w.-]+", "_", f"{data['name']}-{data['target']}-{hashed[:8]}")
+
+
+def _hash(said: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]

@@ -11,8 +11,8 @@ import numpy as np
 from heedful.data.split import ticks_of
 from heedful.data.windows import Windows
 from heedful.trial.family import Question
-from heedful.trial.statistics import Contrast, Verdict, contrast, holm, verdict
-from heedful.trial.statistics.verdict import p_helps, p_hurts
+from heedful.trial.statistics import Contrast, Verdict, contrast, hardest, verdicts
+from heedful.trial.statistics.grounds import NONE
 
 if TYPE_CHECKING:
     from heedful.trial.result import Trial
@@ -36,6 +36,11 @@ class Answer:
     reason: str = ""
 
     @property
+    def called(self) -> str:
+        """Which control without attention `none` is: "none" where there is one, else its last state or the mean."""
+        return self.question.called(self.none)
+
+    @property
     def against_none(self) -> Contrast:
         """The contrast with the hardest control without attention."""
         return self.controls[self.none]
@@ -47,8 +52,13 @@ class Answer:
 
     @property
     def against_wide(self) -> Contrast:
-        """The contrast with the backbone as large as with the attention."""
+        """The contrast with the backbone as large as with the attention; with none, where that is as large."""
         return self.controls[self.question.wide]
+
+    @property
+    def detectable(self) -> float:
+        """Smallest effect that would have been found against all controls, at the level of Holm's correction."""
+        return self.verdict.detectable if self.verdict else self.against_none.detectable
 
     @property
     def outcome(self) -> str:
@@ -64,60 +74,52 @@ def answers(
     *,
     season: int | None,
     margin: float = MARGIN,
+    trainings: int = 1,
 ) -> tuple[Answer, ...]:
     """Answers all questions whose arms are finished; every question asked counts in Holm's correction.
 
     The loss of a forecast is its squared error, averaged over the horizon and, of many series, over those that share
     the origin. Seeds are used with which all arms of a question trained: one that diverged is left out of all of them.
+
+    Args:
+        asked: the family.
+        trials: all that is finished.
+        test: the windows that are forecast.
+        validation: those that chose.
+        season: origins in one season, or None.
+        margin: effects within plus and minus this share of the loss count as none.
+        trainings: training sets, of rolling origins.
     """
-    done: dict[str, dict[int, Trial]] = {}
-    for trial in trials:
-        if trial.seed is not None and np.isfinite(trial.test).all():
-            done.setdefault(trial.model, {})[trial.seed] = trial
+    done = trained(trials)
     ready = [question for question in asked if _common(question.arms, done)]
     found = {question: _contrasts(question, done, test, season) for question in ready}
-    judged = _judged(asked, found, done, validation, margin)
+    pairs = {
+        question.arm: ({question.called(name): found[question][name] for name in question.none}, placebo)
+        for question in ready
+        if question.placebo and (placebo := found[question][question.placebo])
+    }
+    validated = {q.arm: _validated(q.arm, _hardest(q, found[q]), done, validation) for q in ready}
+    family = sum(question.placebo is not None for question in asked)
+    judged = verdicts(pairs, margin=margin, validation=validated, family=family, trainings=trainings)
     return tuple(
         Answer(
             question=question,
             controls=contrasts,
             none=_hardest(question, contrasts),
-            verdict=judged.get(question),
+            verdict=judged.get(question.arm),
             reason=question.reason,
         )
         for question, contrasts in found.items()
     )
 
 
-def _judged(
-    asked: Sequence[Question],
-    found: Mapping[Question, Mapping[str, Contrast]],
-    done: Mapping[str, Mapping[int, Trial]],
-    validation: Windows,
-    margin: float,
-) -> dict[Question, Verdict]:
-    """Judges the family: to help is to beat every control, to hurt is to be worse than each one without attention."""
-    family = [question for question in asked if question.placebo]
-    helps, hurts = [1.0] * len(family), [1.0] * len(family)  # what is not finished counts, as if nothing were found
-    for i, question in enumerate(family):
-        if question in found and question.placebo:
-            nones = [found[question][name] for name in question.none]
-            helps[i] = max(p_helps(none, found[question][question.placebo]) for none in nones)
-            hurts[i] = max(p_hurts(none) for none in nones)
-    adjusted = zip(family, holm(helps), holm(hurts), strict=True)
-    judged = {}
-    for question, help_p, hurt_p in adjusted:
-        if question in found and question.placebo:
-            none = _hardest(question, found[question])
-            judged[question] = verdict(
-                found[question][none],
-                found[question][question.placebo],
-                p_adjusted=float(help_p),
-                p_hurts_adjusted=float(hurt_p),
-                margin=margin,
-                validation=_validated(question.arm, none, done, validation),
-            )
-    return judged
+def trained(trials: Sequence[Trial]) -> dict[str, dict[int, Trial]]:
+    """Gives the networks whose forecasts are numbers, by model and seed."""
+    done: dict[str, dict[int, Trial]] = {}
+    for trial in trials:
+        if trial.seed is not None and np.isfinite(trial.test).all():
+            done.setdefault(trial.model, {})[trial.seed] = trial
+    return done
 
 
 def losses(trials: Mapping[int, Trial], windows: Windows, seeds: Sequence[int], part: str = "test") -> np.ndarray:
@@ -149,7 +151,7 @@ def _contrasts(
 
 def _hardest(question: Question, found: Mapping[str, Contrast]) -> str:
     """Names the control without attention that the attention is least sure to beat."""
-    return max(question.none, key=lambda name: found[name].p_better)
+    return hardest({name: found[name] for name in question.none})
 
 
 def _common(arms: Sequence[str], done: Mapping[str, Mapping[int, Trial]]) -> list[int]:
@@ -193,13 +195,18 @@ def headline(found: Sequence[Answer]) -> str:
         by.setdefault(answer.outcome, []).append(answer)
     helping, hurting = by.pop("helps", []), by.pop("hurts", [])
     if helping:
-        told = "; ".join(f"{a.question.arm} {a.against_none} against none" for a in helping)
+        told = "; ".join(f"{a.question.arm} {a.against_none} against {_none(a)}" for a in helping)
         first = f"On this series attention helps: {told}; it beats its placebo too."
     else:
         best = min(found, key=lambda a: a.against_none.effect)
-        nearest = f"nearest {best.question.arm} {best.against_none}"
+        nearest = f"nearest {best.question.arm} {best.against_none} against {_none(best)}"
         first = f"On this series no attention beat both none and its placebo; {nearest}."
     rest = [f"{len(group)} {outcome}" for outcome, group in by.items()]
     rest += [f"hurting: {', '.join(a.question.arm for a in hurting)}"] if hurting else []
     rest = [f"{len(helping)} helps", *rest] if helping else rest
     return f"{first} Of {len(found)} tried: {'; '.join(rest)}."
+
+
+def _none(answer: Answer) -> str:
+    """Names the control without attention; which one, where there are two."""
+    return NONE if answer.called == NONE else f"{NONE} ({answer.called})"

@@ -12,7 +12,7 @@ from functools import partial
 from heedful.errors import DataError, OptionError, unknown
 from heedful.train import TimeUp
 from heedful.trial.dask import check_cluster, run_on_cluster
-from heedful.trial.jobs import Arena, Job, Trained, run_job
+from heedful.trial.ground import Ground, J, T
 
 ENGINES = ("local", "dask")
 
@@ -43,14 +43,14 @@ def check_engine(engine: str, scheduler: str | None) -> None:
 
 
 def run_jobs(
-    jobs: Sequence[Job],
-    arena: Arena,
+    jobs: Sequence[J],
+    arena: Ground[J, T],
     *,
     processes: int,
     deadline: float | None = None,
-    tick: Callable[[Job, int], None] | None = None,
+    tick: Callable[[J, int], None] | None = None,
     scheduler: str | None = None,
-) -> Iterator[list[Trained]]:
+) -> Iterator[list[T]]:
     """Yields the trials of each job as it finishes; stops quietly at the deadline.
 
     Args:
@@ -59,7 +59,7 @@ def run_jobs(
     """
     quick = [job for job in jobs if not job.seeds]
     for job in quick:  # a table without its baselines says nothing, so no deadline stops them
-        yield run_job(job, arena)
+        yield arena.run(job)
     jobs = [job for job in jobs if job.seeds]
     if scheduler is not None:
         if jobs:
@@ -71,18 +71,18 @@ def run_jobs(
 
 
 def _one_by_one(
-    jobs: Sequence[Job], arena: Arena, deadline: float | None, tick: Callable[[Job, int], None] | None
-) -> Iterator[list[Trained]]:
+    jobs: Sequence[J], arena: Ground[J, T], deadline: float | None, tick: Callable[[J, int], None] | None
+) -> Iterator[list[T]]:
     for job in jobs:
         if deadline is not None and time.monotonic() > deadline:
             return
         try:
-            yield run_job(job, arena, deadline, partial(tick, job) if tick else None)
+            yield arena.run(job, deadline, partial(tick, job) if tick else None)
         except TimeUp:
             return
 
 
-def _side_by_side(jobs: Sequence[Job], arena: Arena, processes: int, deadline: float | None) -> Iterator[list[Trained]]:
+def _side_by_side(jobs: Sequence[J], arena: Ground[J, T], processes: int, deadline: float | None) -> Iterator[list[T]]:
     from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -117,7 +117,7 @@ def _deaf_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _or_nothing(job: Job, arena: Arena, deadline: float | None, parent: int) -> list[Trained]:
+def _or_nothing(job: J, arena: Ground[J, T], deadline: float | None, parent: int) -> list[T]:
     """Runs a job in a worker; gives nothing when time is up. The monotonic clock is one for all processes."""
     if deadline is not None and time.monotonic() > deadline:
         return []
@@ -127,6 +127,6 @@ def _or_nothing(job: Job, arena: Arena, deadline: float | None, parent: int) -> 
             os._exit(1)
 
     try:
-        return run_job(job, arena, deadline, leave_if_orphaned)
+        return arena.run(job, deadline, leave_if_orphaned)
     except TimeUp:
         return []

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from heedful import attention as mechanisms
 from heedful.errors import OptionError
 from heedful.models import Shape, get
-from heedful.models.controls import UNLOOKING, no_placebo, placements
+from heedful.models.controls import UNLOOKING, no_placebo, parameters, placements, wide
+from heedful.trial.statistics.grounds import NONE
 
 ALL = "all"
+LAST_STATE, MEAN_OF_STATES = "last state", "mean of all states"
 _PROBE = Shape(24, 2, 4)
 
 
@@ -20,7 +22,8 @@ class Question:
 
     `none` are the same backbone without the attention, `placebo` has its weights computed from a frozen reference in
     place of the input (None, with a `reason`, where that cannot be built), `wide` is the backbone without it, as
-    large as with it.
+    large as with it; it is the first of `none` where that is as near in size as can be had. `size` says by how much
+    `wide` misses the size where that is more than 2 %.
     """
 
     attention: str
@@ -30,11 +33,29 @@ class Question:
     placebo: str | None
     wide: str
     reason: str = ""
+    size: str = ""
 
     @property
     def arms(self) -> tuple[str, ...]:
         """All models that have to be trained to answer."""
-        return (self.arm, *self.none, *((self.placebo,) if self.placebo else ()), self.wide)
+        placebo = (self.placebo,) if self.placebo else ()
+        return tuple(dict.fromkeys((self.arm, *self.none, *placebo, self.wide)))
+
+    @property
+    def nothing_to_widen(self) -> bool:
+        """Whether the wide control is the same network as none."""
+        return self.wide in self.none
+
+    def called(self, none: str) -> str:
+        """Says what a control without attention reads, where there are two of them.
+
+        >>> [asked] = questions("additive", "cnn-lstm")
+        >>> asked.called("cnn-lstm"), asked.called("cnn-lstm+mean")
+        ('last state', 'mean of all states')
+        """
+        if len(self.none) == 1:
+            return NONE
+        return LAST_STATE if none == self.none[0] else MEAN_OF_STATES
 
 
 def questions(attentions: str | Sequence[str], backbones: str | Sequence[str]) -> tuple[Question, ...]:
@@ -56,6 +77,32 @@ def questions(attentions: str | Sequence[str], backbones: str | Sequence[str]) -
     if not names or not presets:
         raise OptionError("A trial needs at least one attention and one backbone, got none.")
     return tuple(dict.fromkeys(_question(name, preset) for preset in presets for name in names))
+
+
+def sized(asked: Sequence[Question], shape: Shape) -> tuple[Question, ...]:
+    """Settles the wide controls of a family for the sizes of a table.
+
+    An attention of next to no parameters leaves nothing to widen: the network without it then serves as wide, so that
+    it is not trained twice.
+
+    Args:
+        asked: what `questions` gave.
+        shape: what the models read and give.
+
+    >>> [found] = sized(questions("eca", "cnn-lstm"), Shape(24, 2, 4))
+    >>> found.wide, found.arms
+    ('cnn-lstm', ('cnn-lstm+eca', 'cnn-lstm', 'cnn-lstm+eca+placebo'))
+    """
+    return tuple(_sized(question, shape) for question in asked)
+
+
+def _sized(question: Question, shape: Shape) -> Question:
+    bare, full = get(question.none[0]).plan(shape), get(question.arm).plan(shape)
+    if bare is None or full is None:  # a published model has no plan, and takes no attention
+        return question
+    found = wide(bare, shape, parameters(full, shape))
+    name = question.none[0] if found.plan == bare else question.wide
+    return replace(question, wide=name, size=found.note)
 
 
 def _names(words: str | Sequence[str]) -> tuple[str, ...]:

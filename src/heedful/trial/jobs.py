@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ from heedful.scout import start_line
 from heedful.train import Fit, Recipe, fit, forecast
 from heedful.train.machine import settle, use_threads
 from heedful.train.stack import stackable
+from heedful.trial.audit.networks import check_network
+from heedful.trial.pace import pace
 from heedful.trial.result import Epoch, RecordedMap, Trial
 
 _RECORDED = 256
@@ -54,6 +57,10 @@ class Arena:
     def recipe_for(self, model: str) -> Recipe:
         """Gives the recipe that was asked for, else the model's own, with the number of epochs that was asked for."""
         return recipe_of(get(model), len(self.train), 1, recipe=self.recipe, epochs=self.epochs)
+
+    def run(self, job: Job, deadline: float | None = None, tick: Callable[[int], None] | None = None) -> list[Trained]:
+        """Runs one job here; see `run_job`."""
+        return run_job(job, self, deadline, tick)
 
     @property
     def shape(self) -> Shape:
@@ -126,6 +133,7 @@ def run_job(
         for i in range(len(job.seeds)):
             model, one, rate = min((fitted[i] for fitted in tries), key=lambda found: _judged(found[1]))
             model.load_state_dict(one.state)
+            alone, among = pace(partial(forecast, model, scaler=scaler, device="cpu"), arena.test)
             trial = Trial(
                 model=job.model,
                 seed=one.seed,
@@ -140,6 +148,9 @@ def run_job(
                 maps=recorded(model, arena.test, scaler),
                 notes=_notes(job.model, arena, scaler, one),
                 learning_rate=rate,
+                milliseconds=alone,
+                milliseconds_batched=among,
+                checks=check_network(model, arena.test, scaler, arena.train.span, f"{job.model} (seed {one.seed})"),
             )
             trained.append(Trained(trial=trial, state=one.state, scaler=scaler))
         return trained
@@ -156,6 +167,7 @@ def _rolled(parts: Sequence[Trained]) -> Trained:
         seconds=sum(part.trial.seconds for part in parts),
         maps=tuple(replace(one, first=one.first + before) for one in newest.maps),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.trial.notes)),
+        checks=tuple(one for part in parts for one in part.trial.checks),
     )
     return replace(parts[-1], trial=trial)
 
@@ -207,20 +219,16 @@ def _baseline(name: str, arena: Arena) -> Trained:
     started = time.perf_counter()
     parameters = 0
     notes: tuple[str, ...] = ()
+    predict: Callable[[Windows], np.ndarray]
     if name == "persistence":
-        validation, test = baselines.persistence(arena.validation), baselines.persistence(arena.test)
+        predict = baselines.persistence
     elif name == "seasonal_naive":
         season = arena.season or 1
-        validation = baselines.seasonal_naive(arena.validation, season)
-        test = baselines.seasonal_naive(arena.test, season)
+        predict = partial(baselines.seasonal_naive, season=season)
         notes = (f"season of {season} rows",)
     elif name == "ridge":
         ridge = baselines.Ridge.fit(arena.train, arena.validation)
-        validation, test, parameters = (
-            ridge.forecast(arena.validation),
-            ridge.forecast(arena.test),
-            int(ridge.coefficients.size),
-        )
+        predict, parameters = ridge.forecast, int(ridge.coefficients.size)
         note = (
             f"best of {ridge.tried} settings on validation: strength {ridge.strength:g}, centred on the "
             f"{ridge.centre}, {len(ridge.columns)} of {arena.train.features} columns"
@@ -228,13 +236,17 @@ def _baseline(name: str, arena: Arena) -> Trained:
         notes = (note,)
     else:
         raise OptionError(f"'{name}' is not a baseline.")
+    validation, test, seconds = predict(arena.validation), predict(arena.test), time.perf_counter() - started
+    alone, among = pace(predict, arena.test)
     trial = Trial(
         model=name,
         seed=None,
         validation=validation,
         test=test,
         parameters=parameters,
-        seconds=time.perf_counter() - started,
+        seconds=seconds,
+        milliseconds=alone,
+        milliseconds_batched=among,
         notes=notes,
     )
     return Trained(trial=trial, state={})

@@ -24,7 +24,9 @@ def rolling(arena: Arena, parts: Split, count: int) -> Arena:
     series, test = parts.train.series, parts.test
     if len(series.members) > 1:
         raise OptionError(
-            f"Rolling origins need a table of one series, got {len(series.members)}. Compare with origins=1."
+            f"Rolling origins need a table of one series, got {len(series.members)}: they cut the test part at row "
+            "numbers, which stand for other dates in each series of a table, so no network could be trained on all "
+            "series up to one date. Compare with origins=1, or each series by itself."
         )
     if len(test) < count * arena.test.horizon:
         raise DataError(

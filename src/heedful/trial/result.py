@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,9 @@ from heedful.data.windows import Windows
 from heedful.trial import audit, tables
 from heedful.trial.effects import MARGIN, Answer, answers
 from heedful.trial.family import Question
+
+if TYPE_CHECKING:
+    from heedful.trial.second import Opinions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +48,9 @@ class RecordedMap:
 class Trial:
     """One model, trained once (or a baseline, whose seed is None), and its forecasts.
 
-    `learning_rate` is the one that validation chose, 0 for a baseline.
+    `learning_rate` is the one that validation chose, 0 for a baseline; `checks` what an audit of the trained network
+    found. `milliseconds` is what one forecast takes by itself, `milliseconds_batched` what it takes among many, on one
+    thread of a processor; NaN where that was not measured.
 
     Shape: validation and test are forecasts (windows, horizon).
     Unit:  the target's own.
@@ -61,6 +67,9 @@ class Trial:
     maps: tuple[RecordedMap, ...] = ()
     notes: tuple[str, ...] = ()
     learning_rate: float = 0.0
+    checks: tuple[audit.Finding, ...] = ()
+    milliseconds: float = math.nan
+    milliseconds_batched: float = math.nan
 
     def __repr__(self) -> str:
         seed = "baseline" if self.seed is None else f"seed {self.seed}"
@@ -99,7 +108,8 @@ class Comparison:
 
     `scores` is tidy (model, seed, split, step, metric, value), `summary` has one row per model with mean and spread
     over seeds on the test part, `forecasts` has real time stamps and original units, `findings` are sentences,
-    `answers` say of every attention that was asked about whether it helps, `audit` what was looked for in the data.
+    `answers` say of every attention that was asked about whether it helps, `effects` has their numbers, `opinions`
+    are what other tests say, `audit` what was looked for in the data.
     """
 
     series: Series
@@ -134,6 +144,11 @@ class Comparison:
         """Steps ahead."""
         return self.test.horizon
 
+    @property
+    def trainings(self) -> int:
+        """Training sets: more than one with rolling origins."""
+        return int(self.run.get("options", {}).get("origins", 1))
+
     @cached_property
     def scores(self) -> pd.DataFrame:
         """One row per model, seed, split, step and metric; an empty step means all steps together."""
@@ -152,7 +167,27 @@ class Comparison:
     @cached_property
     def answers(self) -> tuple[Answer, ...]:
         """Whether each attention helps, judged as one family."""
-        return answers(self.asked, self.trials, self.test, self.validation, season=self.season, margin=self.margin)
+        return answers(
+            self.asked,
+            self.trials,
+            self.test,
+            self.validation,
+            season=self.season,
+            margin=self.margin,
+            trainings=self.trainings,
+        )
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """One row per attention and control: the answer, and the change of the squared error with its interval."""
+        return tables.effects(self)
+
+    @cached_property
+    def opinions(self) -> Opinions:
+        """What other tests say of the same forecasts, computed when it is asked for; no answer rests on them."""
+        from heedful.trial.second import opinions
+
+        return opinions(self)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:

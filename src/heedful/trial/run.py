@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import time as clock
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +23,12 @@ from heedful.forecasting.inputs import (
 )
 from heedful.models import DEFAULT, get
 from heedful.train import Recipe
-from heedful.trial.audit import check_table
-from heedful.trial.described import describe, key_of
+from heedful.trial.audit import check_reading, check_table
+from heedful.trial.described import describe, key_of, makings, name_of
 from heedful.trial.effects import MARGIN
 from heedful.trial.engines import check_engine, cores
-from heedful.trial.family import Question, questions
-from heedful.trial.jobs import Arena
+from heedful.trial.family import Question, questions, sized
+from heedful.trial.jobs import Arena, plan_jobs
 from heedful.trial.origins import rolling
 from heedful.trial.result import Comparison
 from heedful.trial.store import open_store
@@ -110,9 +108,10 @@ def compare(
         recipe: how all networks are trained; by default each by its own recipe.
         epochs: at most so many passes over the train windows; the rest of each recipe stays.
         out: folder for scores.csv, forecasts.csv, run.json, report.html and bundles; "auto" names one under
-            heedful-runs after data and options; None writes nothing.
-        overwrite: starts afresh in a folder that holds another run.
-        keep: "best" keeps one bundle per model, "all" every one, "none" none.
+            heedful-runs after data and options; None writes nothing. A folder of runs on the same data, split, columns,
+            window, horizon, gap, season and versions is continued: only trials that it lacks are trained.
+        overwrite: starts afresh in a folder that holds runs on other data.
+        keep: "best" keeps of each model the bundle of its best seed by validation, "all" every one, "none" none.
         jobs: parallel processes; by default one per processor. The result does not depend on it.
         engine: "local" for processes of this machine, or "dask" for the workers of a Dask cluster (extra `cluster`).
         scheduler: address of the cluster's scheduler, such as "tcp://10.0.0.1:8786".
@@ -151,7 +150,7 @@ def compare(
     parts = cut(made, split, gap=gap)
     season = season_of(made, parts.train, season)
     asked = questions(attention, backbone) if attention is not None else ()
-    names, numbers = _models(models, asked), seeds_of("compare", seeds)
+    numbers = seeds_of("compare", seeds)
     if keep not in KEEP:
         raise OptionError(f"keep knows {', '.join(KEEP)}, got '{keep}'.")
     if max_minutes is not None and not max_minutes > 0:
@@ -166,19 +165,21 @@ def compare(
         epochs=epochs,
         rates=tuple(rates) if rates is not None else RATES if asked and recipe is None else (),
     )
+    asked = sized(asked, arena.shape)
+    names = _models(models, asked)
     if origins > 1:
         arena = rolling(arena, parts, origins)
     check_targets(arena.train, arena.validation, arena.test)
     check_engine(engine, scheduler)
-    audited = check_table(made, parts, window=window, horizon=horizon)
+    read = check_reading(table, arena.test, column=columns.series, time=time, date_format=date_format)
+    audited = (*check_table(made, parts, window=window, horizon=horizon), read)
     run = describe(parts, arena, columns, names, numbers, tuple(split), keep, table.source)
     run["options"] |= {"attention": [q.arm for q in asked], "margin": margin} if asked else {}
+    planned = plan_jobs(names, numbers, arena)
     store = None
     if out is not None:
-        name = f"{made.name}-{made.target}-{key_of(run)[:8]}"
-        folder = Path("heedful-runs") / re.sub(r"[^\w.-]+", "_", name) if out == "auto" else Path(out)
-        plan_of = cache(lambda model: repr(get(model).plan(arena.shape)))
-        store = open_store(folder, run, key_of(run), overwrite=overwrite, plan_of=plan_of)
+        folder = Path("heedful-runs") / name_of(run) if out == "auto" else Path(out)
+        store = open_store(folder, run, key_of(run), overwrite=overwrite, made=makings(planned, arena))
     work = Work(
         arena=arena,
         split=parts,
@@ -188,6 +189,7 @@ def compare(
         margin=margin,
         names=names,
         seeds=numbers,
+        jobs=planned,
         run=run,
         store=store,
         progress=progress,

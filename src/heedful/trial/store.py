@@ -4,42 +4,57 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from heedful.errors import DataError
 from heedful.files import write_whole
 from heedful.trial import lock
+from heedful.trial.audit import Finding
+from heedful.trial.records import Records
 from heedful.trial.result import Epoch, RecordedMap, Trial
 
 RUN = "run.json"
+WRITTEN = (
+    "scores.csv",
+    "training.csv",
+    "forecasts.csv",
+    "forecasts.parquet",
+    "predictions.csv",
+    "predictions.parquet",
+    "votes.csv",
+    "report.html",
+    RUN,
+)
+"""Files beside the records that a run writes anew."""
 DECISIVE = ("data", "split", "options", "versions")
-PlanOf = Callable[[str], str]
+GROWS = ("models", "seeds", "recipes", "learning_rates", "origins", "keep", "attention", "margin")
+"""Options that may change from run to run in one folder: what they decide of a trial stands in that trial's own key."""
+_FORMAT = 2  # of a record; an earlier one is trained again
+Name = tuple[str, int | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Store:
-    """A folder of trials that belong to one run, one record each.
+    """A folder of trials on the same data, one record each.
 
-    A record carries a hash of the run (data, split, recipes, versions), the model's plan and the seed, and a second
-    one of its own content, so that one of other origin, or half of one, is never taken for a finished trial.
+    A record carries a hash of what the folder shares (data, split, columns, sizes, versions), of model and seed, and of
+    all else that decides the trial (`made`), and a second hash of its own content: one of other origin, or half of one,
+    is never taken for a finished trial. Records of trials that are not asked for stay where they are.
 
     Args:
-        key: hash of what all trials of the run share.
-        plan_of: says of a model that is trained what its network is made of, in words; asked once or more a trial.
+        key: hash of what all trials of the folder share.
+        made: says of each trial that is asked for what decides it beside that; see `described.makings`.
         held: keeps other runs out of the folder until `close`.
     """
 
     folder: Path
     key: str
-    plan_of: PlanOf = str
+    made: Mapping[Name, str] = field(default_factory=dict)
     held: lock.Lock | None = None
 
     def close(self) -> None:
@@ -47,15 +62,20 @@ class Store:
         if self.held is not None:
             self.held.release()
 
-    def _path(self, model: str, seed: int | None) -> Path:
-        return self.folder / "trials" / f"{model}-{'baseline' if seed is None else seed}.safetensors"
+    @property
+    def _records(self) -> Records:
+        return Records(self.folder / "trials")
 
-    def _key(self, model: str, seed: int | None) -> str:
-        plan = "" if seed is None else self.plan_of(model)
-        return hashlib.sha256(json.dumps([self.key, model, seed, plan]).encode()).hexdigest()[:32]
+    def key_of(self, model: str, seed: int | None) -> str:
+        """Gives the hash of all that decides a trial."""
+        decisive = [_FORMAT, self.key, model, seed, self.made.get((model, seed), "")]
+        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:32]
 
     def write(self, trial: Trial) -> None:
-        """Writes one trial under a temporary name, then renames it; a finished one is left as it stands."""
+        """Writes one trial under a temporary name, then renames it; it replaces one that was made otherwise.
+
+        A finished one is left as it stands.
+        """
         if self.read(trial.model, trial.seed) is not None:
             return
         arrays = {"validation": trial.validation, "test": trial.test}
@@ -67,31 +87,21 @@ class Store:
             "best_epoch": trial.best_epoch,
             "parameters": trial.parameters,
             "seconds": trial.seconds,
+            "milliseconds": trial.milliseconds,
+            "milliseconds_batched": trial.milliseconds_batched,
             "learning_rate": trial.learning_rate,
             "notes": list(trial.notes),
+            "checks": [asdict(one) for one in trial.checks],
             "maps": [{"name": m.name, "axes": list(m.axes), "first": m.first} for m in trial.maps],
         }
-        tensors = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
-        said = json.dumps(facts)
-        header = {"key": self._key(trial.model, trial.seed), "facts": said, "digest": _digest(said, tensors)}
-        write_whole(self._path(trial.model, trial.seed), save(tensors, metadata=header))
+        self._records.put(_stem(trial.model, trial.seed), self.key_of(trial.model, trial.seed), facts, arrays)
 
     def read(self, model: str, seed: int | None) -> Trial | None:
-        """Gives a finished trial of this run; None if it is not there, not whole or of another run or plan."""
-        path = self._path(model, seed)
-        if not path.is_file():
+        """Gives a finished trial; None if it is not there, not whole, or was made otherwise than it is asked for."""
+        found = self._records.get(_stem(model, seed), self.key_of(model, seed))
+        if found is None:
             return None
-        try:
-            with safe_open(path, framework="numpy") as file:
-                metadata = file.metadata()
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError):
-            return None
-        if not metadata or metadata.get("key") != self._key(model, seed):
-            return None
-        if metadata.get("digest") != _digest(metadata.get("facts", ""), arrays):
-            return None
-        facts = json.loads(metadata["facts"])
+        facts, arrays = found
         return Trial(
             model=facts["model"],
             seed=facts["seed"],
@@ -101,8 +111,11 @@ class Store:
             best_epoch=facts["best_epoch"],
             parameters=facts["parameters"],
             seconds=facts["seconds"],
+            milliseconds=facts.get("milliseconds", math.nan),
+            milliseconds_batched=facts.get("milliseconds_batched", math.nan),
             learning_rate=facts["learning_rate"],
             notes=tuple(facts["notes"]),
+            checks=tuple(Finding(**one) for one in facts["checks"]),
             maps=tuple(
                 RecordedMap(name=m["name"], axes=tuple(m["axes"]), first=m["first"], weights=arrays[f"map{i}"])
                 for i, m in enumerate(facts["maps"])
@@ -110,16 +123,25 @@ class Store:
         )
 
 
-def _digest(facts: str, arrays: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(facts.encode())
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+def _stem(model: str, seed: int | None) -> str:
+    return f"{model}-{'baseline' if seed is None else seed}"
 
 
-def open_store(folder: Path, run: dict[str, Any], key: str, *, overwrite: bool, plan_of: PlanOf = str) -> Store:
-    """Opens a folder for a run, an empty or new one or one that holds the same run, and keeps other runs out of it.
+def open_store(
+    folder: Path, run: dict[str, Any], key: str, *, overwrite: bool, made: Mapping[Name, str] | None = None
+) -> Store:
+    """Opens a folder for a run and keeps other runs out of it: an empty or new one, or one of runs on the same data.
+
+    Tables of the run before stay until this one writes its own; until then run.json says that it is not finished.
+
+    Raises: as `open_folder`.
+    """
+    held = open_folder(folder, run, key, overwrite=overwrite)
+    return Store(folder=folder, key=key, made=made or {}, held=held)
+
+
+def open_folder(folder: Path, run: Mapping[str, Any], key: str, *, overwrite: bool) -> lock.Lock:
+    """Makes a folder ready for a run and gives the lock that keeps other runs out of it.
 
     Raises: DataError if the folder holds something else and `overwrite` is not asked for, or if another run that is
         still going on holds it.
@@ -131,18 +153,18 @@ def open_store(folder: Path, run: dict[str, Any], key: str, *, overwrite: bool, 
         for left in folder.rglob(".*.part"):  # by a run that was killed while it wrote
             left.unlink(missing_ok=True)
         if overwrite:
-            for name in ("trials", "models"):
+            for name in ("trials", "models", "tensorboard"):
                 shutil.rmtree(folder / name, ignore_errors=True)
-            for name in ("scores.csv", "forecasts.csv", "forecasts.parquet", "report.html", RUN):
+            for name in WRITTEN:
                 (folder / name).unlink(missing_ok=True)
-        write_whole(folder / RUN, json.dumps({"key": key, **run}, indent=1, default=str))
+        write_whole(folder / RUN, json.dumps({"key": key, **run, "finished": False}, indent=1, default=str))
     except BaseException:
         held.release()
         raise
-    return Store(folder=folder, key=key, plan_of=plan_of, held=held)
+    return held
 
 
-def _refuse(folder: Path, run: dict[str, Any], key: str, *, overwrite: bool) -> None:
+def _refuse(folder: Path, run: Mapping[str, Any], key: str, *, overwrite: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise DataError(f"--out needs a folder, got the file {folder}. Give another name.")
     old = _run_of(folder)
@@ -159,13 +181,25 @@ def _refuse(folder: Path, run: dict[str, Any], key: str, *, overwrite: bool) -> 
         )
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """Says in which decisive entries two runs differ, at most four of them.
+def shared(run: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Gives what all runs of one folder have in common.
 
-    >>> differences({"options": {"window": 32, "gap": 0}}, {"options": {"window": 8, "gap": 0}})
+    >>> shared({"options": {"window": 8, "margin": 0.1}, "command": "heedful compare"})
+    {'options': {'window': 8}}
+    """
+    grown = {name: run[name] for name in DECISIVE if name in run}
+    if "options" in grown:
+        grown["options"] = {name: value for name, value in grown["options"].items() if name not in GROWS}
+    return grown
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Says in which entries two runs differ that they must share to share a folder, at most four of them.
+
+    >>> differences({"options": {"window": 32, "seeds": [0]}}, {"options": {"window": 8, "seeds": [0, 1]}})
     'window: 32 there, 8 here'
     """
-    before, after = (json.loads(json.dumps(run, default=str)) for run in (old, new))
+    before, after = (json.loads(json.dumps(shared(run), default=str)) for run in (old, new))
     told = [
         f"{name}: {was} there, {now} here"
         for part in DECISIVE

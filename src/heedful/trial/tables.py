@@ -87,6 +87,8 @@ def summary(comparison: Comparison) -> pd.DataFrame:
             row[f"{metric}_std"] = spread.loc[name].get(metric, np.nan)
         row["parameters"] = trials[0].parameters
         row["seconds"] = float(np.mean([t.seconds for t in trials]))
+        row["milliseconds"] = float(np.mean([t.milliseconds for t in trials]))
+        row["milliseconds_batched"] = float(np.mean([t.milliseconds_batched for t in trials]))
         rows.append(row)
     return pd.DataFrame(rows).set_index("model").sort_values("rmse", kind="stable")
 
@@ -119,6 +121,26 @@ def forecasts(comparison: Comparison) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def effects(comparison: Comparison) -> pd.DataFrame:
+    """One row per attention and control that it was measured against, with the answer.
+
+    `called` says what the control is (none, last state, mean of all states, placebo, wide), `hardest` marks the control
+    without attention that the answer counts, `detectable` is the smallest effect that would have been found.
+
+    Unit: effects are shares of the control's squared error; negative, the attention is better.
+    """
+    columns = ("attention", "answer", "control", "called", "hardest", "effect", "low", "high", "p", "p_helps")
+    rows = []
+    for answer in comparison.answers:
+        asked = answer.question
+        called = {name: asked.called(name) for name in asked.none} | {asked.placebo: "placebo"}
+        for name, one in answer.controls.items():
+            p_helps = answer.verdict.p_helps if answer.verdict else np.nan
+            told = (asked.arm, answer.outcome, name, called.get(name, "wide"), name == answer.none)
+            rows.append((*told, one.effect, one.low, one.high, one.p, p_helps, answer.detectable))
+    return pd.DataFrame(rows, columns=[*columns, "detectable"])
+
+
 def findings(comparison: Comparison) -> tuple[Finding, ...]:
     """What the numbers say in words: the table as a whole, then what is true of some models only."""
     from heedful.trial.result import Finding
@@ -137,7 +159,7 @@ def findings(comparison: Comparison) -> tuple[Finding, ...]:
     worse = tuple((name, f"skill {skills[name]:+.3f}") for name in others if not skills[name] > 0)
     if worse:
         found.append(Finding(text="No better than repeating the last value:", severity="warning", models=worse))
-    return (*found, *_lagged(comparison, learned), *_grouped_notes(comparison, learned))
+    return (*found, *_unequal(comparison), *_lagged(comparison, learned), *_grouped_notes(comparison, learned))
 
 
 def _answered(comparison: Comparison) -> list[Finding]:
@@ -188,6 +210,17 @@ def _who_beats_persistence(table: pd.DataFrame, learned: list[str], skills: dict
             f", {len(clear)} of them by more than the spread over seeds" if repeated else " (one seed: no spread known)"
         )
     return Finding(text=f"{text}.", severity="good" if clear else "plain" if better else "warning")
+
+
+def _unequal(comparison: Comparison) -> list[Finding]:
+    """The wide controls that are not as large as they were to be."""
+    from heedful.trial.result import Finding
+
+    done = {trial.model for trial in comparison.trials}
+    missed = tuple((one.wide, one.size) for one in comparison.asked if one.size and one.wide in done)
+    if not missed:
+        return []
+    return [Finding(text="Not as large as with attention within 2 %, so no control of equal size:", models=missed)]
 
 
 def _lagged(comparison: Comparison, names: list[str]) -> list[Finding]:

@@ -12,6 +12,7 @@ from typing import Any
 from heedful.bundle import Bundle, is_bundle
 from heedful.errors import DataError
 from heedful.files import write_whole
+from heedful.forecasting.settings import write_plan
 from heedful.tuning.study import Best, Study
 from heedful.tuning.task import DECISIVE
 
@@ -61,7 +62,7 @@ def save(study: Study, folder: Path) -> None:
     write_whole(folder / "trials.csv", study.trials.to_csv(index=False))
     best = study.best
     if best is not None and best.plan is not None:
-        write_whole(folder / "best.toml", best.plan.to_toml())
+        write_whole(folder / "best.toml", write_plan(best.plan, best.recipe))
     write_whole(folder / "report.html", render(study))
     told = dict(study.run) | {
         "tried": study.tried,

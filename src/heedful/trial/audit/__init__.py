@@ -1,7 +1,8 @@
 """The leak audit: does anything of the future, or of the test rows, reach what is trained or forecast?
 
 `audit` is the verb. The checks below it take a series and its split (`check_table`), windows, a scaler, groups or a
-predictor, and can be called alone; `heedful.trial.audit.bundles` has the one for bundles, which needs torch.
+predictor, and can be called alone; `heedful.trial.audit.bundles` has the one for bundles and `.networks` that for
+networks just trained, which need torch.
 """
 
 from heedful.trial.audit.copies import check_copies
@@ -9,6 +10,7 @@ from heedful.trial.audit.findings import SEVERITIES, Audit, Finding
 from heedful.trial.audit.parts import check_groups, check_scaler, check_spans, check_windows
 from heedful.trial.audit.predictors import Predict, Predictor, check_predictor
 from heedful.trial.audit.quality import check_quality, check_stamps
+from heedful.trial.audit.reading import check_reading
 from heedful.trial.audit.table import check_table
 from heedful.trial.audit.telling import check_telling
 from heedful.trial.audit.verb import audit
@@ -24,6 +26,7 @@ __all__ = [
     "check_groups",
     "check_predictor",
     "check_quality",
+    "check_reading",
     "check_scaler",
     "check_spans",
     "check_stamps",

@@ -10,20 +10,17 @@ import numpy as np
 import pandas as pd
 
 from heedful.bundle import Bundle
-from heedful.data.build import build_series
-from heedful.data.calendar import NAMES as CALENDAR
-from heedful.data.categories import one_hot
 from heedful.data.series import Series
 from heedful.data.split import PARTS, Span, Split
 from heedful.data.table import Table
 from heedful.data.windows import Windows, windows
 from heedful.errors import DataError
 from heedful.forecasting.outputs import forecasts
-from heedful.trial.audit.findings import Finding, counted
+from heedful.trial.audit.findings import Finding
+from heedful.trial.audit.later import CHECK, check_later
 from heedful.trial.audit.parts import check_scaler, check_spans
-from heedful.trial.audit.rows import Placed, kept_columns, place, worthless
-
-_ORIGINS = 6
+from heedful.trial.audit.reading import Reader
+from heedful.trial.audit.rows import Placed
 
 
 def check_bundle(
@@ -43,13 +40,22 @@ def check_bundle(
     told = bundle.facts.get("split")
     if not isinstance(told, Mapping) or "train" not in told:
         raise DataError("This bundle does not say which rows it was trained on. Train it again with heedful fit.")
-    case = _Case(bundle, table, time or bundle.reading.time, date_format)
-    series = case.read(table)
+    reader = Reader(
+        table=table,
+        targets=bundle.targets,
+        columns=bundle.scaler.columns,
+        step=bundle.step,
+        like=bundle.reading,
+        series=bundle.reading.series,
+        time=time or bundle.reading.time,
+        date_format=date_format,
+    )
+    series = reader.read()
     other = _other(bundle, series)
     split = spans_of(series, told, int(bundle.facts.get("gap", 0)))
     found = [*check_spans(split), *other]
     found += () if other else check_scaler(bundle.scaler, split.train)
-    return (*found, *case.future(series, split.test if len(split.test) else split.validation))
+    return (*found, *_Case(bundle, reader).future(series, split.test if len(split.test) else split.validation))
 
 
 def spans_of(series: Series, told: Mapping[str, Mapping[str, Any]], gap: int) -> Split:
@@ -99,57 +105,24 @@ class _Case:
     """A bundle, and how its table is read."""
 
     bundle: Bundle
-    table: Table
-    time: str | None
-    date_format: str | None
-
-    def read(self, table: Table) -> Series:
-        reading = self.bundle.reading
-        return build_series(
-            table,
-            self.bundle.targets,
-            time=self.time,
-            like=self.bundle.scaler.columns,
-            known=reading.known,
-            static=reading.static,
-            series=reading.series,
-            codes=reading.codes,
-            levels=reading.levels,
-            step=self.bundle.step,
-            date_format=self.date_format,
-        )
+    reader: Reader
 
     def future(self, series: Series, span: Span) -> list[Finding]:
         """Makes all rows after an origin worthless, at several origins."""
         laid = self._seen(series, span)
         if laid is None:
             text = "No window fits the part that was kept for scoring, so its forecasts were not checked."
-            return [Finding(check="later rows", severity="fine", text=text)]
-        reading = self.bundle.reading
-        placed = place(self.table, series, time=self.time, date_format=self.date_format, column=reading.series)
-        origins = np.asarray(laid.starts)[np.linspace(0, len(laid) - 1, min(len(laid), _ORIGINS)).astype(int)]
-        texts = [n for n, found in reading.levels.items() if any(one_hot(n, one) in reading.known for one in found)]
-        known = [name for name in reading.known if name not in CALENDAR]
-        kept = kept_columns(placed.when, known, texts, [reading.series] if reading.series else [])
-        changed = []
-        for number, start in enumerate(map(int, np.unique(origins))):
+            return [Finding(check=CHECK, severity="fine", text=text)]
+        placed = self.reader.place(series)
+
+        def changed(number: int, turn: int) -> bool:
+            start = int(laid.starts[number])
             before = self._forecast(series, laid, start)
-            after = self._again(placed, series, laid, start, kept, number)
-            if after is None or not np.array_equal(before, after, equal_nan=True):
-                changed.append(start + laid.window - 1)
-        many = counted(len(np.unique(origins)), "origin")
-        if not changed:
-            text = f"At {many} of the {span.part} part no later row changed a bit of a forecast of {self._name}."
-            return [Finding(check="later rows", severity="fine", text=text)]
-        return [
-            Finding(
-                check="later rows",
-                severity="leak",
-                text=f"At {len(changed)} of {many} rows after the origin changed the forecast of {self._name}, first "
-                f"at {series.times[changed[0]]} (row {changed[0]}).",
-                advice="The model or the reading of its table looks ahead. Please report it with the bundle.",
-            )
-        ]
+            after = self._again(placed, series, laid, start, turn)
+            return after is None or not np.array_equal(before, after, equal_nan=True)
+
+        advice = "The model or the reading of its table looks ahead. Please report it with the bundle."
+        return [check_later(laid, f"the forecast of {self._name}", changed, advice)]
 
     @property
     def _name(self) -> str:
@@ -179,18 +152,11 @@ class _Case:
         said = forecasts(bundle.ready, one, bundle.scaler, bundle.intervals, bundle.levels)
         return np.concatenate([np.ravel(part) for part in said])
 
-    def _again(
-        self, placed: Placed, series: Series, laid: Windows, start: int, kept: set[str], seed: int
-    ) -> np.ndarray | None:
+    def _again(self, placed: Placed, series: Series, laid: Windows, start: int, seed: int) -> np.ndarray | None:
         """Forecasts from the table whose later rows are worthless; None if the origin is no longer in it."""
         origin = start + laid.window - 1
         member = series.members[int(series.members_of(np.array(origin)))]
-        if placed.when.times is not None:
-            after = np.asarray(placed.when.times > series.times[origin])
-        else:
-            last = int(np.flatnonzero(placed.rows == origin)[0])
-            after = (placed.groups == placed.groups[last]) & (np.arange(len(placed.rows)) > last)
-        made = self.read(replace(self.table, frame=worthless(placed, after, kept, seed)))
+        made = self.reader.again(placed, series, origin, seed)
         found = [other for other in made.members if other.name == member.name]
         at = found[0].start + (start - member.start) if found else -1
         if not found or at + laid.window + laid.horizon > found[0].stop:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,9 @@ def groups_of(table: Table, column: str | None) -> np.ndarray:
     return np.asarray(pd.factorize(table.frame[column])[0], dtype=np.int64)
 
 
-def place(table: Table, series: Series, *, time: str | None, date_format: str | None, column: str | None) -> Placed:
+def place(
+    table: Table, series: Series, *, time: str | Literal[False] | None, date_format: str | None, column: str | None
+) -> Placed:
     """Finds for every row of a table the row of the series made of it."""
     when = find_stamps(table, time, series.target, date_format)
     groups, rows = groups_of(table, column), np.full(len(table), -1)
@@ -57,6 +60,36 @@ def place(table: Table, series: Series, *, time: str | None, date_format: str | 
     return Placed(table=table, when=when, rows=rows, groups=groups)
 
 
+def later(series: Series, origin: int) -> np.ndarray:
+    """Says of every row of a series whether it is later than that of an origin; without stamps only in its member."""
+    if isinstance(series.times, pd.DatetimeIndex):
+        return np.asarray(series.times > series.times[origin])
+    rows = np.arange(len(series))
+    return np.asarray((rows > origin) & (series.members_of(rows) == series.members_of(np.array(origin))))
+
+
+def worthless_series(series: Series, origin: int, seed: int) -> Series:
+    """Gives a series whose rows after an origin are permuted, member by member, and doubled.
+
+    Columns known in advance stay as they are.
+    """
+    after, known = later(series, origin), list(series.known_indices)
+    source = _moved(series.members_of(np.arange(len(series))), after, seed)
+    values, observed = series.values[source], series.observed[source]
+    values[after] *= _LOUDER
+    values[:, known], observed[:, known] = series.values[:, known], series.observed[:, known]
+    return replace(series, values=values, observed=observed)
+
+
+def _moved(groups: np.ndarray, after: np.ndarray, seed: int) -> np.ndarray:
+    """Gives for every row the row that comes in its place: another marked one of its group, or itself."""
+    rng, source = np.random.default_rng(seed), np.arange(len(groups))
+    for group in np.unique(groups):
+        own = np.flatnonzero(after & (groups == group))
+        source[own] = rng.permutation(own)
+    return source
+
+
 def worthless(placed: Placed, after: np.ndarray, kept: Collection[str], seed: int) -> pd.DataFrame:
     """Gives the table with the marked rows permuted, series by series, and their numbers doubled.
 
@@ -64,11 +97,7 @@ def worthless(placed: Placed, after: np.ndarray, kept: Collection[str], seed: in
         after: True for the rows that must not matter.
         kept: columns that stay, such as stamps and columns known in advance.
     """
-    frame, rng = placed.table.frame.copy(), np.random.default_rng(seed)
-    source = np.arange(len(frame))
-    for group in np.unique(placed.groups):
-        own = np.flatnonzero(after & (placed.groups == group))
-        source[own] = rng.permutation(own)
+    frame, source = placed.table.frame.copy(), _moved(placed.groups, after, seed)
     for name in frame.columns:
         if str(name) in kept:
             continue

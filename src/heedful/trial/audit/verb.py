@@ -14,6 +14,7 @@ from heedful.data.series import Series
 from heedful.data.split import split as cut
 from heedful.data.stamps import Stamps, find_stamps
 from heedful.data.table import Table
+from heedful.data.windows import windows
 from heedful.errors import OptionError, unknown
 from heedful.forecasting.inputs import (
     Columns,
@@ -28,6 +29,7 @@ from heedful.trial.audit.findings import Audit, Finding
 from heedful.trial.audit.parts import check_groups
 from heedful.trial.audit.predictors import Predictor, check_predictor
 from heedful.trial.audit.quality import check_stamps, unique_rows
+from heedful.trial.audit.reading import check_reading
 from heedful.trial.audit.rows import groups_of, place
 from heedful.trial.audit.table import check_table
 
@@ -109,6 +111,8 @@ def audit(
     parts = cut(made, sizes, gap=gap)
     rows = window or window_of(parts.train, season_of(made, parts.train, None), horizon)
     found += [*check_table(made, parts, window=rows, horizon=horizon), *_told(made)]
+    laid = windows(parts.test if len(parts.test) else parts.validation, rows, horizon)
+    found.append(check_reading(opened, laid, column=series, time=time, date_format=date_format))
     if group is not None or predictor is not None:
         placed = place(opened, made, time=time, date_format=date_format, column=series)
         if group is not None:

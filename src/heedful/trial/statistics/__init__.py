@@ -12,6 +12,7 @@ from heedful.trial.statistics.datasets import (
     wilcoxon_holm,
     win_tie_loss,
 )
+from heedful.trial.statistics.grounds import OUTCOMES, hardest, p_text, p_told
 from heedful.trial.statistics.opinions import (
     Test,
     corrected_resampled_t,
@@ -19,7 +20,7 @@ from heedful.trial.statistics.opinions import (
     mcnemar,
     sign_flips,
 )
-from heedful.trial.statistics.verdict import OUTCOMES, Verdict, holm, verdict, verdicts
+from heedful.trial.statistics.verdict import Verdict, holm, verdict, verdicts
 
 __all__ = [
     "OUTCOMES",
@@ -35,9 +36,12 @@ __all__ = [
     "correlation_time",
     "diebold_mariano",
     "friedman_nemenyi",
+    "hardest",
     "holm",
     "mcnemar",
     "model_confidence_set",
+    "p_text",
+    "p_told",
     "sign_flips",
     "spa",
     "verdict",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
 from heedful.errors import OptionError, ShapeError
+
+AT_ONCE = 50  # bootstrap samples multiplied together: memory for speed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,7 @@ def model_confidence_set(
         raise OptionError(f"model_confidence_set needs a level between 0 and 1, got {level}. 0.9 is usual.")
     means = losses.mean(1)
     gaps = means[:, None] - means
-    resampled = np.array([losses[:, index].mean(1) for index in _resamples(losses.shape[1], block, draws, seed)])
+    resampled = _means(losses, block, draws, seed)
     centred = resampled[:, :, None] - resampled[:, None, :] - gaps
     spread = np.maximum(np.sqrt((centred**2).mean(0)), _least(losses))
     t, law = gaps / spread, centred / spread
@@ -115,7 +118,7 @@ def spa(benchmark: np.ndarray, losses: np.ndarray, *, block: float, draws: int =
     statistic = max(0.0, float((means / unit).max()))
     poor = means / unit < -np.sqrt(2 * np.log(np.log(n)))
     centres = (np.maximum(means, 0), np.where(poor, 0.0, means), means)
-    resampled = np.array([d[:, index].mean(1) for index in _resamples(n, block, draws, seed)])
+    resampled = _means(d, block, draws, seed)
     lower, p, upper = (
         float((np.maximum(0, ((resampled - centre) / unit).max(1)) >= statistic).mean()) for centre in centres
     )
@@ -143,6 +146,16 @@ def _checked(who: str, losses: np.ndarray, block: float, draws: int, *, least: i
 def _least(losses: np.ndarray) -> float:
     """A spread that is no more than rounding: equal models do not differ, a constant gap does."""
     return 1e-12 * float(np.abs(losses).max()) + 1e-300
+
+
+def _means(losses: np.ndarray, block: float, draws: int, seed: int) -> np.ndarray:
+    """Means of every row in every bootstrap sample (draws, M): how often each origin was drawn, times its losses."""
+    n, found = losses.shape[1], []
+    indices = _resamples(n, block, draws, seed)
+    while some := list(islice(indices, AT_ONCE)):
+        counts = np.stack([np.bincount(index, minlength=n) for index in some])
+        found.append(counts.astype(float) @ losses.T / n)
+    return np.concatenate(found)
 
 
 def _resamples(n: int, block: float, draws: int, seed: int) -> Iterator[np.ndarray]:

@@ -13,6 +13,7 @@ from heedful.errors import DataError, OptionError, ShapeError
 MOST_BLOCKS, FEWEST_BLOCKS = 12, 4
 DRIFT = 0.3  # neighbouring blocks that are correlated beyond this drift
 POWER = 0.8
+ALPHA = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class Contrast:
         block_means: difference per block of time, in order, in units of b's mean loss.
         drift: correlation of neighbouring block means.
         detectable: smallest effect that would be found in 80 % of such test sets, before any correction for a family.
+        over: what K counts, "blocks" of time or "groups" of recordings.
+        unit: "%" where effects are shares of b's mean loss, "points" where they are differences of error rates.
 
     Unit: effects are shares of b's mean loss: -0.05 is a loss 5 % lower.
     """
@@ -56,11 +59,31 @@ class Contrast:
     block_means: tuple[float, ...]
     drift: float
     detectable: float
+    over: str = "blocks"
+    unit: str = "%"
+
+    def detectable_in(self, family: int) -> float:
+        """Gives the smallest effect that would be found in 80 % of such test sets by one of a family of attentions.
+
+        The level is the one that Holm's correction asks of the smallest p value, 5 % / family, one-sided, and never
+        above that of the interval.
+
+        Raises: OptionError for a family of none.
+
+        >>> rng = np.random.default_rng(0)
+        >>> b = rng.chisquare(4, (5, 600))
+        >>> found = contrast(rng.chisquare(4, (5, 600)), b, horizon=1)
+        >>> found.detectable_in(1) == found.detectable, found.detectable_in(8) > found.detectable
+        (True, True)
+        """
+        if family < 1:
+            raise OptionError(f"A family needs at least one attention, got {family}. Count all that were tried.")
+        return detectable_at(self.error, self.degrees, min((1 - self.level) / 2, ALPHA / family))
 
     def __str__(self) -> str:
         effect, low, high = (f"{100 * value:+.1f}" for value in (self.effect, self.low, self.high))
         seeds = "seed" if self.seeds == 1 else "seeds"
-        return f"{effect} % [{low}, {high}], {self.seeds} {seeds} x {self.blocks} blocks"
+        return f"{effect} {self.unit} [{low}, {high}], {self.seeds} {seeds} x {self.blocks} {self.over}"
 
 
 def contrast(a: np.ndarray, b: np.ndarray, *, horizon: int, season: int | None = None, level: float = 0.95) -> Contrast:
@@ -106,11 +129,10 @@ def contrast(a: np.ndarray, b: np.ndarray, *, horizon: int, season: int | None =
     means, weights = _blocks(both, seen, _number_of_blocks(n, horizon, season, tau), season)
     effect = float(over_time[seen].mean())
     drift = _drift(means.mean(0))
-    variance, degrees = _variance(difference, means, weights, _shared(max(horizon, tau), n, len(weights), drift))
-    error = math.sqrt(variance)
+    spread, degrees = variance(difference, means, weights, _shared(max(horizon, tau), n, len(weights), drift))
+    error = math.sqrt(spread)
     reach = float(stats.t.ppf((1 + level) / 2, degrees)) * error if degrees else math.inf
-    p_better = _p_better(effect, error, degrees)
-    power = float(stats.t.ppf(POWER, degrees)) * error if degrees else math.inf
+    p_better = p_better_of(effect, error, degrees)
     return Contrast(
         mean=effect * scale,
         effect=effect,
@@ -127,7 +149,7 @@ def contrast(a: np.ndarray, b: np.ndarray, *, horizon: int, season: int | None =
         tau=tau,
         block_means=tuple(means.mean(0).tolist()),
         drift=drift,
-        detectable=reach + power,
+        detectable=detectable_at(error, degrees, (1 - level) / 2),
     )
 
 
@@ -237,7 +259,7 @@ def _shared(reach: float, n: int, blocks: int, drift: float) -> float:
     return factor * (1 + 2 * drift) if drift > DRIFT else factor
 
 
-def _variance(difference: np.ndarray, means: np.ndarray, weights: np.ndarray, shared: float) -> tuple[float, float]:
+def variance(difference: np.ndarray, means: np.ndarray, weights: np.ndarray, shared: float) -> tuple[float, float]:
     """Variance of the effect and its degrees of freedom; no degrees without two blocks."""
     seeds, blocks = means.shape
     if blocks < 2:
@@ -260,7 +282,13 @@ def _variance(difference: np.ndarray, means: np.ndarray, weights: np.ndarray, sh
     return variance, total**2 / weighed if weighed > 0 else float(blocks - 1)
 
 
-def _p_better(effect: float, error: float, degrees: float) -> float:
+def detectable_at(error: float, degrees: float, alpha: float) -> float:
+    if not degrees:
+        return math.inf
+    return float(stats.t.ppf(1 - alpha, degrees) + stats.t.ppf(POWER, degrees)) * error
+
+
+def p_better_of(effect: float, error: float, degrees: float) -> float:
     if not degrees:
         return 1.0
     if error == 0:

@@ -8,16 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from heedful.errors import OptionError
-from heedful.trial.statistics.contrast import DRIFT, Contrast
-
-HELPS, HURTS, NO_DIFFERENCE, UNDECIDABLE = OUTCOMES = (
-    "helps",
-    "hurts",
-    "no difference found",
-    "not decidable with this test set",
-)
-BLOCKS_NEEDED, SEEDS_NEEDED = 6, 3
-ALPHA = 0.05
+from heedful.trial.statistics.contrast import Contrast
+from heedful.trial.statistics.grounds import HELPS as HELPS
+from heedful.trial.statistics.grounds import HURTS as HURTS
+from heedful.trial.statistics.grounds import NO_DIFFERENCE as NO_DIFFERENCE
+from heedful.trial.statistics.grounds import OUTCOMES as OUTCOMES
+from heedful.trial.statistics.grounds import UNDECIDABLE as UNDECIDABLE
+from heedful.trial.statistics.grounds import Facts, Nones, decide, named, remarks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +24,18 @@ class Verdict:
     Args:
         outcome: one of `OUTCOMES`.
         reasons: plain sentences, the deciding one first.
-        causes: a word for each reason: better, worse, same, same as placebo, few blocks, few seeds, drift, wide,
-            validation, small, claim.
+        causes: a word for each reason: better, worse, same, same as one, same as placebo, few blocks, few seeds,
+            drift, wide, validation, small, claim, claim of several, few trainings.
         p_helps: p value of "helps", adjusted for the family of attentions.
         p_hurts: p value of "hurts", adjusted likewise.
         margin: effects within plus and minus this share of the loss count as none.
-        against_none: the contrast with the same model without attention.
+        nones: the contrasts with every control without attention, by name.
+        against_none: the one of them that was hardest to beat.
         against_placebo: the contrast with the same attention whose weights do not see the input.
+        detectable: smallest effect that would have been found against every control in 80 % of such test sets, at the
+            level that Holm's correction asks of the smallest p value of the family.
+        family: attentions that were tried together.
+        trainings: training sets; more than one for rolling origins.
     """
 
     outcome: str
@@ -42,8 +44,12 @@ class Verdict:
     p_helps: float
     p_hurts: float
     margin: float
+    nones: Mapping[str, Contrast]
     against_none: Contrast
     against_placebo: Contrast
+    detectable: float
+    family: int = 1
+    trainings: int = 1
 
     def __str__(self) -> str:
         return f"{self.outcome}: {self.reasons[0]}"
@@ -69,42 +75,48 @@ def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def p_helps(against_none: Contrast, against_placebo: Contrast) -> float:
-    """The p value of "helps": the larger of the two one-sided ones, since both controls must be beaten."""
-    return max(against_none.p_better, against_placebo.p_better)
+def p_helps(against_none: Nones, against_placebo: Contrast) -> float:
+    """The p value of "helps": the largest of the one-sided ones, since every control must be beaten."""
+    return max(*(one.p_better for one in named(against_none).values()), against_placebo.p_better)
 
 
-def p_hurts(against_none: Contrast) -> float:
-    """The p value of "hurts": one-sided, against none alone."""
-    return 1 - against_none.p_better if against_none.degrees else 1.0
+def p_hurts(against_none: Nones) -> float:
+    """The p value of "hurts": one-sided, the largest of those against the controls without attention."""
+    return max(1 - one.p_better if one.degrees else 1.0 for one in named(against_none).values())
 
 
 def verdict(
-    against_none: Contrast,
+    against_none: Nones,
     against_placebo: Contrast,
     *,
     p_adjusted: float,
     p_hurts_adjusted: float | None = None,
     margin: float = 0.05,
     validation: float | None = None,
+    family: int = 1,
+    trainings: int = 1,
 ) -> Verdict:
     """Says whether an attention helps, hurts, makes no difference, or cannot be judged with this test set.
 
-    It *helps* if it beats none and placebo, and *hurts* if it is worse than none: adjusted p at most 5 %, and no
-    interval that reaches zero. There is *no difference* if the interval against none, or the one against the placebo,
-    lies within the margin. Everything else, and every test set of fewer than 6 blocks or 3 seeds, is *not decidable*.
-    Where block means drift, no difference is never stated; a difference is, if it stands against the wider interval
-    that a drift brings.
+    It *helps* if it beats every control without attention and the placebo, and *hurts* if it is worse than every
+    control without attention: adjusted p at most 5 %, and no interval that reaches zero. There is *no difference* if
+    the interval against every control without attention lies within the margin, those aside that it beats while it is
+    the same as another; or if the one against the placebo does. Everything else, and every test set of fewer than 6
+    blocks or 3 seeds, is *not decidable*. Where block means drift, no difference is never stated; a difference is, if
+    it stands against the wider interval that a drift brings.
 
     Args:
-        against_none: the contrast of the attention with the same model without it.
+        against_none: the contrast of the attention with the same model without it; by name where there are several
+            such controls, as the last state and the mean of all.
         against_placebo: the contrast of the attention with its placebo.
         p_adjusted: p value of "helps" (`p_helps`) after Holm's correction over all attentions tried.
-        p_hurts_adjusted: the same for "hurts"; without it the one of this contrast alone.
+        p_hurts_adjusted: the same for "hurts"; without it the one of these contrasts alone.
         margin: effects within plus and minus this share of the loss count as none.
         validation: effect against none on the validation part, if known; it is said when it points the other way.
+        family: attentions that were tried together.
+        trainings: training sets, of rolling origins.
 
-    Raises: OptionError for p values outside 0 and 1 or a margin not above 0.
+    Raises: OptionError for p values outside 0 and 1, a margin not above 0 or a family of none.
 
     >>> rng = np.random.default_rng(0)
     >>> b = rng.chisquare(4, (5, 600))
@@ -113,13 +125,25 @@ def verdict(
     >>> verdict(c, c, p_adjusted=p_helps(c, c)).outcome
     'helps'
     """
-    hurts = p_hurts(against_none) if p_hurts_adjusted is None else p_hurts_adjusted
+    nones = named(against_none)
+    hurts = p_hurts(nones) if p_hurts_adjusted is None else p_hurts_adjusted
     if not (0 <= p_adjusted <= 1 and 0 <= hurts <= 1):
         raise OptionError(f"verdict needs p values between 0 and 1, got {p_adjusted} and {hurts}. Give those of holm.")
     if not margin > 0:
         raise OptionError(f"verdict needs a margin above 0, got {margin}. 0.05 is 5 % of the loss.")
-    outcome, grounds = _decide(against_none, against_placebo, p_adjusted, hurts, margin)
-    grounds += _remarks(outcome, against_none, against_placebo, margin, validation)
+    detectable = max(one.detectable_in(family) for one in (*nones.values(), against_placebo))
+    facts = Facts(
+        nones=nones,
+        placebo=against_placebo,
+        helps=p_adjusted,
+        hurts=hurts,
+        margin=margin,
+        detectable=detectable,
+        family=family,
+        trainings=trainings,
+    )
+    outcome, grounds = decide(facts)
+    grounds += remarks(outcome, facts, validation)
     return Verdict(
         outcome=outcome,
         reasons=tuple(sentence for _, sentence in grounds),
@@ -127,26 +151,36 @@ def verdict(
         p_helps=p_adjusted,
         p_hurts=hurts,
         margin=margin,
-        against_none=against_none,
+        nones=nones,
+        against_none=facts.none,
         against_placebo=against_placebo,
+        detectable=detectable,
+        family=family,
+        trainings=trainings,
     )
 
 
 def verdicts(
-    pairs: Mapping[str, tuple[Contrast, Contrast]],
+    pairs: Mapping[str, tuple[Nones, Contrast]],
     *,
     margin: float = 0.05,
     validation: Mapping[str, float] | None = None,
+    family: int | None = None,
+    trainings: int = 1,
 ) -> dict[str, Verdict]:
     """Judges a family of attentions together: Holm's correction over all of them, for "helps" and for "hurts".
 
     Args:
-        pairs: for each attention its contrasts with none and with its placebo.
+        pairs: for each attention its contrasts with none (by name where there are several) and with its placebo.
         margin: effects within plus and minus this share of the loss count as none.
         validation: effects against none on the validation part, where known.
+        family: attentions of the family, where more were asked about than are finished: each of those counts.
+        trainings: training sets, of rolling origins.
     """
-    helps = holm([p_helps(*pair) for pair in pairs.values()])
-    hurts = holm([p_hurts(none) for none, _ in pairs.values()])
+    size = max(len(pairs), family or 0)
+    waiting = [1.0] * (size - len(pairs))
+    helps = holm([*(p_helps(*pair) for pair in pairs.values()), *waiting])
+    hurts = holm([*(p_hurts(none) for none, _ in pairs.values()), *waiting])
     return {
         name: verdict(
             *pair,
@@ -154,79 +188,8 @@ def verdicts(
             p_hurts_adjusted=float(hurts[i]),
             margin=margin,
             validation=(validation or {}).get(name),
+            family=size,
+            trainings=trainings,
         )
         for i, (name, pair) in enumerate(pairs.items())
     }
-
-
-# --- the parts ---------------------------------------------------------------------------------------------------
-
-Ground = tuple[str, str]
-
-
-def _decide(none: Contrast, placebo: Contrast, helps: float, hurts: float, margin: float) -> tuple[str, list[Ground]]:
-    room, both = f"±{100 * margin:g} %", (none, placebo)
-    if obstacles := _obstacles(none, placebo):
-        return UNDECIDABLE, obstacles
-    if helps <= ALPHA and max(one.high for one in both) < 0:
-        return HELPS, [("better", f"It beats none ({none}) and its placebo ({placebo}), adjusted p = {helps:.3f}.")]
-    if hurts <= ALPHA and none.low > 0:
-        return HURTS, [("worse", f"It is worse than none ({none}), adjusted p = {hurts:.3f}.")]
-    if (drift := max(one.drift for one in both)) > DRIFT:
-        sentence = (
-            f"The difference drifts over the test span (neighbouring blocks are correlated by {drift:.2f}), "
-            "so its mean here says little of later times."
-        )
-        return UNDECIDABLE, [("drift", sentence)]
-    if _inside(none, margin):
-        return NO_DIFFERENCE, [("same", f"Against none the loss changes by {none}, within {room}.")]
-    if _inside(placebo, margin):
-        sentence = (
-            f"Against its placebo the loss changes by {placebo}, within {room}: what it may gain over none ({none}) "
-            "does not come from looking at the input."
-        )
-        return NO_DIFFERENCE, [("same as placebo", sentence)]
-    sentence = (
-        f"The intervals against none ({none}) and against its placebo ({placebo}) leave room for more than {room}; "
-        f"effects below {100 * max(one.detectable for one in both):.1f} % are likely to be missed here."
-    )
-    return UNDECIDABLE, [("wide", sentence)]
-
-
-def _obstacles(none: Contrast, placebo: Contrast) -> list[Ground]:
-    blocks, seeds = min(none.blocks, placebo.blocks), min(none.seeds, placebo.seeds)
-    found = []
-    if blocks < BLOCKS_NEEDED:
-        sentence = (
-            f"The test span has room for {blocks} independent blocks of time, and {BLOCKS_NEEDED} are needed. "
-            "A longer test span or a shorter horizon would give more."
-        )
-        found.append(("few blocks", sentence))
-    if seeds < SEEDS_NEEDED:
-        sentence = (
-            f"With {seeds} of the {SEEDS_NEEDED} seeds needed, how much training varies by chance is not known. "
-            "Train more of them."
-        )
-        found.append(("few seeds", sentence))
-    return found
-
-
-def _inside(contrast: Contrast, margin: float) -> bool:
-    return -margin < contrast.low and contrast.high < margin
-
-
-def _remarks(outcome: str, none: Contrast, placebo: Contrast, margin: float, validation: float | None) -> list[Ground]:
-    found = []
-    if outcome in (HELPS, HURTS):
-        if max(none.drift, placebo.drift) > DRIFT:
-            found.append(("drift", "The difference drifts over the test span; the interval is widened for it."))
-        if abs(none.effect) < margin:
-            found.append(("small", f"The effect is smaller than the margin of {100 * margin:g} %."))
-        if validation is not None and validation * none.effect < 0:
-            sentence = f"On the validation part the effect was {100 * validation:+.1f} %, the other way."
-            found.append(("validation", sentence))
-    claim = (
-        f"The claim covers this training set and this test span of {none.origins} origins, "
-        f"{none.seeds} seeds x {none.blocks} blocks of time."
-    )
-    return [*found, ("claim", claim)]
