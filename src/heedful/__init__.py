@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from heedful import attention, data, models
     from heedful.bundle import Bundle
-    from heedful.estimators import Forecaster
+    from heedful.estimators import Classifier, Forecaster
     from heedful.explanation.record import record
     from heedful.forecasting.backtesting import Backtest, backtest
     from heedful.forecasting.fitting import fit
-    from heedful.forecasting.predicting import predict
+    from heedful.predicting import predict
+    from heedful.signals.result import Classification
+    from heedful.signals.run import classify
+    from heedful.trial.across import across
     from heedful.trial.audit import Audit, audit
     from heedful.trial.result import Comparison
     from heedful.trial.run import compare
@@ -28,14 +31,18 @@ except PackageNotFoundError:  # run from a source tree that was never installed
     __version__ = "0+unknown"
 
 _HOMES = {
+    "across": "heedful.trial.across",
     "audit": "heedful.trial.audit",
     "Audit": "heedful.trial.audit",
+    "classify": "heedful.signals.run",
+    "Classification": "heedful.signals.result",
     "compare": "heedful.trial.run",
     "Comparison": "heedful.trial.result",
     "fit": "heedful.forecasting.fitting",
-    "predict": "heedful.forecasting.predicting",
+    "predict": "heedful.predicting",
     "backtest": "heedful.forecasting.backtesting",
     "Backtest": "heedful.forecasting.backtesting",
+    "Classifier": "heedful.estimators",
     "Forecaster": "heedful.estimators",
     "Bundle": "heedful.bundle",
     "record": "heedful.explanation.record",
@@ -48,13 +55,17 @@ __all__ = [
     "Audit",
     "Backtest",
     "Bundle",
+    "Classification",
+    "Classifier",
     "Comparison",
     "Forecaster",
     "Study",
     "__version__",
+    "across",
     "attention",
     "audit",
     "backtest",
+    "classify",
     "compare",
     "data",
     "fit",

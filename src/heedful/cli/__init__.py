@@ -1,6 +1,6 @@
 """The command line: the same verbs as Python, with the same words."""
 
-from heedful.cli import audit, compare, forecast, names, tune  # each adds its commands to `app`
+from heedful.cli import audit, compare, forecast, names, signals, tune  # each adds its commands to `app`
 from heedful.cli.common import DONE, OUR_BUG, STOPPED, USAGE, WRONG_INPUT, app
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "forecast",
     "main",
     "names",
+    "signals",
     "tune",
 ]
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Annotated, Any, ParamSpec
@@ -133,6 +133,8 @@ def bar(quiet: bool) -> Iterator[Callable[[Any], None] | None]:
     if quiet or not screen.is_terminal:
         yield None
         return
+    from rich.console import Group
+    from rich.live import Live
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -150,11 +152,26 @@ def bar(quiet: bool) -> Iterator[Callable[[Any], None] | None]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=screen, transient=True) as shown:
-        task = shown.add_task("reading", total=None)
+    shown = Progress(*columns, console=screen)
+    task = shown.add_task("reading", total=None)
+    with Live(shown, console=screen, transient=True, refresh_per_second=4) as live:
 
         def show(state: Any) -> None:
             epoch = f", epoch {state.epoch}" if state.epoch else ""
             shown.update(task, description=f"{state.label}{epoch}", completed=state.done, total=state.total)
+            live.update(Group(_newest(state.last), shown) if state.last else shown)
 
         yield show
+
+
+def _newest(last: Iterable[tuple[str, str, str, str]]) -> Any:
+    """Gives the trials that finished last as a table."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    made: Any = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("finished", "best loss", "epoch", "seconds"):
+        made.add_column(heading, justify="left" if heading == "finished" else "right", no_wrap=True)
+    for row in last:
+        made.add_row(*row)
+    return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -76,26 +76,33 @@ def fit(
 @app.command()
 @careful
 def predict(
-    bundle: Annotated[str, typer.Argument(help="Folder of a bundle, such as heedful fit or heedful compare leaves.")],
-    data: Annotated[str, typer.Argument(help="Table to continue beyond its newest observed target.")],
+    bundle: Annotated[str, typer.Argument(help="Folder of a bundle, as heedful fit, compare or classify leaves it.")],
+    data: Annotated[
+        str, typer.Argument(help="Table to continue beyond its newest observed target, or recordings to classify.")
+    ],
     time: ask.Time = None,
     date_format: ask.DateFormat = None,
     levels: Annotated[str | None, typer.Option(help="Levels of the intervals; '' for none.")] = None,
+    channels: Annotated[str | None, typer.Option(help="Channels of the recordings to read.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Samples a second, where the recordings do not say.")] = None,
+    windows: Annotated[bool, typer.Option("--windows", help="A row for each window, not for each recording.")] = False,
     out: Annotated[Path | None, typer.Option(help="CSV file to write; printed if left out.")] = None,
 ) -> int:
-    """Continue a table beyond its newest observed target, with real future stamps and in original units."""
+    """Continue a table beyond its newest observed target, in original units; or say what new recordings are."""
     from heedful.files import write_whole
-    from heedful.forecasting.predicting import predict as run
+    from heedful.predicting import predict as run
 
     wanted = None if levels is None else numbers("--levels", levels)
-    frame = run(bundle, data, time=time, date_format=date_format, levels=wanted)
+    asked: dict[str, Any] = {"time": time, "date_format": date_format, "levels": wanted, "windows": windows or None}
+    asked |= {"channels": words(channels), "rate": rate}
+    frame = run(bundle, data, **{name: value for name, value in asked.items() if value is not None})
     for note in frame.attrs.get("notes", ()):
         typer.echo(f"note: {note}", err=True)
     text = frame.to_csv(index=False)
     if out is None:
         typer.echo(text, nl=False)
     else:
-        typer.echo(f"Forecast: {write_whole(out, text)}")
+        typer.echo(f"Written: {write_whole(out, text)}")
     return DONE
 
 

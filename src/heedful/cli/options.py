@@ -36,6 +36,9 @@ Missing = Annotated[
 Epochs = Annotated[int | None, typer.Option(help="At most so many passes over the train windows.")]
 DateFormat = Annotated[str | None, typer.Option(help="Format of the stamps, such as %d/%m/%Y.")]
 Model = Annotated[str, typer.Option(help="Name of a model; see 'heedful list models'.")]
-PlanFile = Annotated[str | None, typer.Option("--plan", help="TOML file with the plan of a model of your own.")]
+PlanFile = Annotated[
+    str | None,
+    typer.Option("--plan", help="TOML file with the plan of a model of your own, and its [recipe] if it has one."),
+]
 Levels = Annotated[str, typer.Option(help="Levels of the intervals, separated by commas.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start afresh in a folder that holds a run.")]

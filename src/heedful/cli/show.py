@@ -12,8 +12,10 @@ from heedful.cli.common import console
 
 if TYPE_CHECKING:
     from heedful.data.split import Span
+    from heedful.trial.across import Across
     from heedful.trial.effects import Answer
     from heedful.trial.result import Comparison
+    from heedful.trial.second import Opinions
     from heedful.trial.statistics import Contrast
 
 
@@ -31,19 +33,51 @@ def notes(lines: Iterable[str]) -> None:
         typer.echo(f"  note: {note}")
 
 
+SPARE = ("parameters", "ms", "seconds", "sMAPE %", "R2", "AUROC", "ECE", "log loss", "MASE", "wide")
+"""Columns that a narrow screen goes without, in this order."""
+
+
 def table(title: str | None, headings: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """Prints a table: names in the first column, numbers in the others."""
+    """Prints a table: names in the first column, numbers in the others; on a narrow screen without some of them."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    first, *others = headings
+    screen, lines = console(), [list(row) for row in rows]
+    (first, *others), lines, without = fitted(list(headings), lines, screen.width)
+    rows = lines
     made: Any = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    made.add_column(first, no_wrap=True)
+    made.add_column(first, overflow="fold")
     for heading in others:
         made.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         made.add_row(*row)
-    console().print(made)
+    screen.print(made)
+    if without:
+        typer.echo(f"(a wider screen shows {', '.join(without)} too)")
+
+
+def fitted(
+    headings: list[str], rows: list[list[str]], width: int
+) -> tuple[list[str], list[list[str]], tuple[str, ...]]:
+    """Leaves out columns of `SPARE` until a table fits: headings, rows, and what was left out.
+
+    >>> fitted(["model", "RMSE", "seconds"], [["ridge", "1.0", "0.1"]], 20)
+    (['model', 'RMSE'], [['ridge', '1.0']], ('seconds',))
+    """
+    without: list[str] = []
+    for spare in SPARE:
+        sizes = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+        if sum(sizes) + 3 * len(sizes) <= width:
+            break
+        if spare in headings:
+            place = headings.index(spare)
+            headings, rows = _less(headings, place), [_less(row, place) for row in rows]
+            without.append(spare)
+    return headings, rows, tuple(without)
+
+
+def _less(row: list[str], place: int) -> list[str]:
+    return [*row[:place], *row[place + 1 :]]
 
 
 def comparison(result: Comparison, quiet: bool) -> None:
@@ -57,7 +91,7 @@ def comparison(result: Comparison, quiet: bool) -> None:
     if not result.trials:
         typer.echo("Nothing was finished.")
         return
-    headings = ("model", "MAE", "RMSE", "sMAPE %", "R2", "MASE", "skill", "parameters", "seconds")
+    headings = ("model", "MAE", "RMSE", "sMAPE %", "R2", "MASE", "skill", "parameters", "seconds", "ms")
     rows = [
         (
             str(name),
@@ -69,11 +103,14 @@ def comparison(result: Comparison, quiet: bool) -> None:
             fixed(row["skill"], row["skill_std"], sign="+"),
             f"{row['parameters']:,}",
             f"{row['seconds']:.1f}",
+            number(row["milliseconds"]),
         )
         for name, row in result.summary.iterrows()
     ]
     table(None if quiet else "\nTest part, mean over seeds, best RMSE first", headings, rows)
     answers(result.answers)
+    if result.answers and not quiet:
+        opinions(result.opinions)
     if not quiet:
         for finding in result.findings:
             typer.echo(f"{'! ' if finding.severity == 'warning' else '  '}{finding}")
@@ -83,24 +120,71 @@ def comparison(result: Comparison, quiet: bool) -> None:
         typer.echo(f"Report: {result.folder / 'report.html'}")
 
 
-def answers(found: Sequence[Answer]) -> None:
-    """Prints what a trial says of each attention: change of the squared error in percent, with its interval."""
+def answers(found: Sequence[Answer], measure: str = "Squared error in %") -> None:
+    """Prints what a trial says of each attention: how the error changes, with its interval."""
+    from heedful.trial.statistics import p_text
+
     if not found:
         return
     lines = [
         (
             answer.question.arm,
             answer.outcome,
-            interval(answer.against_none),
+            interval(answer.against_none) + _called(answer),
             interval(answer.against_placebo) if answer.against_placebo else "none can be built",
-            interval(answer.against_wide),
-            f"{answer.verdict.p_helps:.3f}" if answer.verdict else "-",
+            "as none" if answer.question.nothing_to_widen else interval(answer.against_wide),
+            p_text(answer.verdict.p_helps) if answer.verdict else "-",
         )
         for answer in sorted(found, key=lambda one: one.against_none.effect)
     ]
     first = found[0].against_none
-    title = f"\nDoes attention help? Squared error in %, 95 % interval, {first.seeds} seeds x {first.blocks} blocks"
+    over = f"{first.seeds} seeds x {first.blocks} {first.over}"
+    title = f"\nDoes attention help? {measure}, 95 % interval, {over}"
     table(title, ("attention", "answer", "against none", "placebo", "wide", "p (Holm)"), lines)
+
+
+def _called(answer: Answer) -> str:
+    """Names the control without attention where there are two."""
+    return {"last state": " last", "mean of all states": " mean"}.get(answer.called, "")
+
+
+def opinions(found: Opinions) -> None:
+    """Prints what other tests say of the same forecasts, in two lines."""
+    from heedful.trial.statistics import p_told
+
+    tested = [one for one in found.each if one.nets]
+    words = {"better": "better", "worse": "worse", "neither": "no difference"}
+    if tested:
+        differ = [
+            f"{one.arm} against {one.called} (most nets {words[one.by_nets]}, the blocks {words[one.by_blocks]})"
+            for one in found.disagreeing
+        ]
+        line = f"Diebold-Mariano, net by net, agrees with the blocks in {len(tested) - len(differ)} of {len(tested)}"
+        rests = f"; not in {'; '.join(differ)}: the answers rest on the blocks, which count overlap and seeds"
+        typer.echo(f"Second opinions: {line}{rests if differ else ''}.")
+    if found.best is None:
+        typer.echo(f"  {found.reason}")
+        return
+    hansen = (f"{one.best} over {one.benchmark}, {p_told(one.test.p)}" for one in found.best.beaten)
+    kept = f"{len(found.best.kept)} of {len(found.best.networks)} networks may be the best (model confidence set, 90 %)"
+    typer.echo(f"  {kept}; Hansen's test of the best: {'; '.join(hansen)}.")
+
+
+def across(found: Across, quiet: bool) -> None:
+    """Prints what several data sets say together: mean ranks, attentions against their controls."""
+    from heedful.report.across import ranking
+    from heedful.report.language import language
+
+    shown = ranking(found, language("en"))
+    title = f"\nOver {len(found.losses)} data sets: mean rank, squared error relative to the last value's"
+    headings = ("model", "mean rank", "loss", "best on", *shown.each)
+    table(None if quiet else title, headings, [(row.name, *row.cells) for row in shown.models])
+    if shown.attentions:
+        lines = [(row.arm, row.control, *row.cells) for row in shown.attentions]
+        names = ("attention", "hardest control", "change", "wins/ties/losses", "p better", "p worse")
+        table("\nEach attention over all data sets: Wilcoxon, Holm", names, lines)
+    for sentence in (*shown.sentences, *(() if quiet else shown.notes)):
+        typer.echo(f"  {sentence}")
 
 
 def interval(one: Contrast) -> str:

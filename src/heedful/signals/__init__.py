@@ -1,0 +1,1 @@
+"""The verbs over recordings: classify, regress and detect."""

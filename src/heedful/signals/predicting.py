@@ -1,0 +1,111 @@
+"""What a bundle says of new recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from heedful.data.recordings import Cuts, Part, Piece, Recordings, cut, read_recordings
+from heedful.errors import DataError
+from heedful.signals import baselines
+from heedful.signals.bundle import SignalBundle
+from heedful.signals.scores import softmax, vote
+from heedful.train import logits
+
+UNLIKE = 4.0
+"""Deviations of the log level from that of the train windows beyond which a window is unlike all of them."""
+
+
+def predict(bundle: SignalBundle | str | Path, data: Any, *, windows: bool = False, **reading: Any) -> pd.DataFrame:
+    """Says of new recordings which class they are, or which number they stand for.
+
+    Args:
+        bundle: what `heedful.classify` left, or its folder.
+        data: files or arrays as `heedful.data.recordings.read_recordings` takes them; the rate of the bundle is
+            brought about where theirs is known.
+        windows: one row a window in place of one a recording.
+        reading: further words of `read_recordings`.
+
+    Returns: of each recording its windows, the class said, its probability, the share of windows that say so by
+        themselves, and the share that is far louder or quieter than any that was trained on ("unlike"); of a
+        regression the mean and its spread over windows. Notes stand in `attrs["notes"]`.
+
+    Raises: DataError for recordings of other channels, or shorter ones than can be read.
+    """
+    made = bundle if isinstance(bundle, SignalBundle) else SignalBundle.load(bundle)
+    reading.setdefault("rate", made.shape.rate)
+    found = read_recordings(data, **reading)
+    if len(found.channels) != made.shape.channels:
+        raise DataError(
+            f"{made.model} reads {made.shape.channels} channels ({', '.join(made.channels)}), got "
+            f"{len(found.channels)} ({', '.join(found.channels)}). Name those to read."
+        )
+    cuts = _laid(found, made)
+    raw = logits(made.ready, cuts, made.scaler)
+    table = _of_windows(cuts, made, raw) if windows else _of_recordings(cuts, made, raw)
+    table.attrs["notes"] = [*found.notes, *map(str, found.problems), *cuts.notes]
+    return table
+
+
+def _laid(found: Recordings, made: SignalBundle) -> Cuts:
+    pieces = tuple(Piece(number, 0, len(one)) for number, one in enumerate(found.items))
+    longest = max(len(one) for one in found.items)
+    if made.whole and longest > made.shape.window:
+        raise DataError(
+            f"{made.model} reads whole recordings of up to {made.shape.window:,} samples, got one of {longest:,}. Cut "
+            "it, or train on windows."
+        )
+    return cut(Part(recordings=found, pieces=pieces, name="test"), made.shape.window, made.shape.window)
+
+
+def unlike(cuts: Cuts, made: SignalBundle) -> np.ndarray:
+    """Says of each window whether a channel is far louder or quieter than the train windows.
+
+    Shape: (n,) booleans.
+    """
+    if not made.levels:
+        return np.zeros(len(cuts), bool)
+    logs = np.log(np.maximum(baselines.rms(cuts, np.arange(len(cuts))), 1e-12))
+    centre, spread = np.array(made.levels).T
+    far: np.ndarray = (np.abs(logs - centre) > UNLIKE * np.maximum(spread, 0.05)).any(1)
+    return far
+
+
+def _where(cuts: Cuts) -> pd.DataFrame:
+    numbers, first = cuts.starts.T
+    items = cuts.recordings.items
+    rates = np.array([one.rate or np.nan for one in items])
+    names = np.array([one.name for one in items])
+    return pd.DataFrame({"recording": names[numbers], "first": first, "seconds": (first / rates[numbers]).round(6)})
+
+
+def _of_windows(cuts: Cuts, made: SignalBundle, raw: np.ndarray) -> pd.DataFrame:
+    table = _where(cuts)
+    if made.classes:
+        p = softmax(raw, made.temperature)
+        table["said"] = np.array(made.classes)[p.argmax(1)]
+        for code, name in enumerate(made.classes):
+            table[f"p_{name}"] = p[:, code].round(6)
+    else:
+        table["said"] = raw[:, 0]
+    table["unlike"] = unlike(cuts, made)
+    return table
+
+
+def _of_recordings(cuts: Cuts, made: SignalBundle, raw: np.ndarray) -> pd.DataFrame:
+    numbers, counts = np.unique(cuts.starts[:, 0], return_counts=True)
+    table = pd.DataFrame({"recording": [cuts.recordings[n].name for n in numbers], "windows": counts})
+    place = np.searchsorted(numbers, cuts.starts[:, 0])
+    if made.classes:
+        _, together, share = vote(softmax(raw, made.temperature), cuts.starts[:, 0])
+        table["said"] = np.array(made.classes)[together.argmax(1)]
+        table["p"], table["share"] = together.max(1).round(6), share.round(4)
+    else:
+        mean = np.bincount(place, weights=raw[:, 0]) / counts
+        square = np.bincount(place, weights=(raw[:, 0] - mean[place]) ** 2) / counts
+        table["said"], table["spread"] = mean, np.sqrt(square)
+    table["unlike"] = (np.bincount(place, weights=unlike(cuts, made)) / counts).round(4)
+    return table
