@@ -151,7 +151,7 @@ def test_rows_after_the_train_part_do_not_change_what_is_learned(run):
     changed.loc[200:, ["load", "heat"]] += 100.0
     other = heedful.compare(changed, "load", **SMALL)
     for a, b in zip(run.trials, other.trials, strict=True):
-        assert a.history == b.history
+        assert [(e.train, e.validation) for e in a.history] == [(e.train, e.validation) for e in b.history]
         assert np.array_equal(a.validation, b.validation)
 
 
@@ -344,3 +344,12 @@ def test_the_report_is_written_in_the_language_asked_for_without_training_again(
     assert again.trials[-1].seconds == first.trials[-1].seconds
     with pytest.raises(UnknownName, match="zh"):
         heedful.compare(table(), "load", language="zhh", **options)
+
+
+def test_the_training_curves_stand_in_a_table_of_their_own(run):
+    curves = pd.read_csv(run.folder / "training.csv")
+    nets = [trial for trial in run.trials if trial.history]
+    assert len(curves) == sum(len(trial.history) for trial in nets)
+    one = nets[0]
+    own = curves[(curves["model"] == one.model) & (curves["seed"] == one.seed)]
+    assert own["validation"].tolist() == [epoch.validation for epoch in one.history]

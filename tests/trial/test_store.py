@@ -12,7 +12,7 @@ TRIAL = Trial(
     seed=3,
     validation=np.arange(6.0).reshape(3, 2),
     test=np.arange(8.0).reshape(4, 2) / 3,
-    history=(Epoch(train=0.5, validation=0.25),),
+    history=(Epoch(train=0.5, validation=0.25, rate=1e-3, seconds=0.5),),
     best_epoch=1,
     parameters=12,
     seconds=1.5,

@@ -73,6 +73,7 @@ def compare(
     overwrite: ask.Overwrite = False,
     keep: Annotated[str, typer.Option(help="Bundles to keep: all, best or none.")] = "best",
     date_format: ask.DateFormat = None,
+    log: Annotated[str | None, typer.Option(help="tensorboard: write the training curves for it too.")] = None,
     language: Annotated[str, typer.Option(help="Language of the report: en or zh.")] = "en",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the table and the report's name only.")] = False,
 ) -> int:
@@ -98,6 +99,7 @@ def compare(
         "overwrite": overwrite,
         "keep": keep,
         "language": language,
+        "log": log,
     }
     tables = _or_none(data)
     asked = list(zip(tables, targets_of(target, len(tables)), strict=True))
@@ -250,6 +252,6 @@ def folder_of(out: str, asked: Sequence[tuple[str | None, str | None]], options:
 
 _GROWING = (
     *("models", "attention", "backbone", "margin", "rates", "origins", "seeds", "epochs"),
-    *("jobs", "engine", "scheduler", "overwrite", "keep", "language"),
+    *("jobs", "engine", "scheduler", "overwrite", "keep", "log", "language"),
 )
 """What may change from one round to the next in the same folder."""

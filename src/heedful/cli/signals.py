@@ -43,6 +43,9 @@ def classify(
     test: Annotated[str | None, typer.Option(help="A second source, for test alone.")] = None,
     index: Index = None,
     pattern: Pattern = None,
+    recording: Annotated[str | None, typer.Option(help="Column that tells recordings in one table apart.")] = None,
+    scale: Annotated[str | None, typer.Option(help="Factor of the stored numbers, or the column that says.")] = None,
+    cache: Annotated[str | None, typer.Option(help="Folder of converted samples of large folders.")] = None,
     split: Annotated[
         str, typer.Option(help="auto, group, time, given, or random-windows (leaky, and marked so).")
     ] = "auto",
@@ -94,6 +97,10 @@ def classify(
             test=test,
             index=index,
             pattern=pattern,
+            recording=recording,
+            scale=_rate(scale),
+            cache=cache,
+            say=lambda text: typer.echo(f"  {text}", err=True),
             split=split,
             sizes=numbers("--sizes", sizes),
             folds=folds,

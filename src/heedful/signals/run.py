@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time as clock
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,9 @@ def classify(
     test: Any = None,
     index: str | Path | bool | None = None,
     pattern: str | None = None,
+    recording: str | None = None,
+    scale: float | str | None = None,
+    cache: str | Path | None = None,
     split: str = "auto",
     sizes: Sequence[float] = (0.6, 0.2, 0.2),
     folds: int | None = None,
@@ -72,6 +75,7 @@ def classify(
     max_minutes: float | None = None,
     language: str = "en",
     progress: Report | None = None,
+    say: Callable[[str], object] | None = None,
 ) -> Classification:
     """Trains models on recordings and says what they are worth against baselines that are always run.
 
@@ -86,7 +90,9 @@ def classify(
         channels: which channels are read.
         rate: samples a second; recordings of another rate are resampled.
         test: a second source, for test alone.
-        index, pattern: where labels and groups of files are said, as of `read_recordings`.
+        index, pattern, recording, scale: where labels and groups of files are said, what tells recordings of one table
+            apart, and what stored numbers are multiplied by; as of `read_recordings`.
+        cache: folder of converted samples, where there are more than memory should hold.
         split: "auto", "group", "time", "given" or "random-windows" (leaky, and marked so in every output).
         sizes: shares of train, validation and test.
         folds: how many times to split, each group being tested once; three where a class has fewer than ten groups.
@@ -115,6 +121,7 @@ def classify(
         jobs: parallel processes; by default one per processor. The result does not depend on it.
         max_minutes: stops after so many minutes and keeps what is finished.
         language: that of the report, "en" or "zh".
+        say: told what takes long while files are read.
 
     Raises: DataError, OptionError or UnknownName when an input cannot be used; nothing is written then.
     """
@@ -133,7 +140,19 @@ def classify(
         ready(log)
     numbers = seeds_of("classify", seeds)
     recordings, left_out = open_recordings(
-        data, label, target, test, group=group, channels=channels, rate=rate, index=index, pattern=pattern
+        data,
+        label,
+        target,
+        test,
+        group=group,
+        channels=channels,
+        rate=rate,
+        index=index,
+        pattern=pattern,
+        recording=recording,
+        scale=scale,
+        cache=cache,
+        say=say,
     )
     cutting = Cutting(
         split=split,

@@ -25,7 +25,7 @@ from heedful.train.machine import settle, use_threads
 from heedful.train.stack import stackable
 from heedful.trial.audit.networks import check_network
 from heedful.trial.pace import pace
-from heedful.trial.result import Epoch, RecordedMap, Trial
+from heedful.trial.result import RecordedMap, Trial
 
 _RECORDED = 256
 
@@ -139,9 +139,7 @@ def run_job(
                 seed=one.seed,
                 validation=forecast(model, arena.validation, scaler),
                 test=forecast(model, arena.test, scaler),
-                history=tuple(
-                    Epoch(train=a, validation=b) for a, b in zip(one.train_loss, one.validation_loss, strict=True)
-                ),
+                history=one.history,
                 best_epoch=one.best_epoch,
                 parameters=sum(p.numel() for p in model.parameters()),
                 seconds=sum(fitted[i][1].seconds for fitted in tries),

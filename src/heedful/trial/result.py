@@ -15,20 +15,13 @@ import pandas as pd
 from heedful.data.series import Series
 from heedful.data.split import Split
 from heedful.data.windows import Windows
+from heedful.train.fitted import Epoch as Epoch
 from heedful.trial import audit, tables
 from heedful.trial.effects import MARGIN, Answer, answers
 from heedful.trial.family import Question
 
 if TYPE_CHECKING:
     from heedful.trial.second import Opinions
-
-
-@dataclass(frozen=True, kw_only=True)
-class Epoch:
-    """Losses of one epoch, on scaled values."""
-
-    train: float
-    validation: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

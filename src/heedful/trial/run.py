@@ -23,6 +23,7 @@ from heedful.forecasting.inputs import (
 )
 from heedful.models import DEFAULT, get
 from heedful.train import Recipe
+from heedful.train.log import ready
 from heedful.trial.audit import check_reading, check_table
 from heedful.trial.described import describe, key_of, makings, name_of
 from heedful.trial.effects import MARGIN
@@ -73,6 +74,7 @@ def compare(
     max_minutes: float | None = None,
     date_format: str | None = None,
     language: str = "en",
+    log: str | None = None,
     progress: Report | None = None,
 ) -> Comparison:
     """Trains models on one table and says what they are worth against baselines that are always run.
@@ -118,6 +120,7 @@ def compare(
         max_minutes: stops after so many minutes and keeps what is finished.
         date_format: strptime format of the time column when it is ambiguous.
         language: that of the report, "en" or "zh".
+        log: "tensorboard" writes the training curves for it too; they stand in training.csv anyway.
 
     Raises: DataError, OptionError or UnknownName when an input cannot be used; nothing is written then.
     """
@@ -125,6 +128,8 @@ def compare(
 
     started = clock.monotonic()
     read_language(language)
+    if log is not None:
+        ready(log)
     if len(split) != 3 or any(isinstance(size, str) for size in split):
         raise OptionError(f"compare needs a split of three positive sizes such as (0.7, 0.1, 0.2), got {split!r}.")
     check_numbers(
@@ -194,6 +199,7 @@ def compare(
         store=store,
         progress=progress,
         language=language,
+        log=log,
     )
     try:
         return work.go(

@@ -17,6 +17,7 @@ from heedful.errors import DataError, OptionError
 from heedful.files import write_whole
 from heedful.forecasting.inputs import Columns, Progress, describe_split, line_of
 from heedful.models import get
+from heedful.train.log import training_table, write_tensorboard
 from heedful.trial.audit import Finding
 from heedful.trial.audit.networks import told
 from heedful.trial.described import key_of
@@ -50,6 +51,7 @@ class Work:
     store: Store | None
     progress: Report | None
     language: str = "en"
+    log: str | None = None
     trials: dict[Name, Trial] = field(default_factory=dict)
     newest: list[tuple[str, str, str, str]] = field(default_factory=list)
     interrupted: bool = False
@@ -80,7 +82,7 @@ class Work:
         result = self._comparison(finished=len(self.trials) == total and not self._without_bundle(keep))
         if self.store is not None and self.trials:
             self._clear(keep)
-            save(result, self.store.folder, self.language)
+            save(result, self.store.folder, self.language, self.log)
         return result
 
     def _tell(self, total: int, label: str, epoch: int = 0) -> None:
@@ -214,8 +216,8 @@ def _loss(trial: Trial) -> float:
     return loss if loss == loss else float("inf")
 
 
-def save(comparison: Comparison, folder: str | Path, language: str = "en") -> Path:
-    """Writes scores.csv, forecasts.csv (Parquet above 500,000 rows), run.json and report.html.
+def save(comparison: Comparison, folder: str | Path, language: str = "en", log: str | None = None) -> Path:
+    """Writes scores.csv, forecasts.csv (Parquet above 500,000 rows), training.csv, run.json and report.html.
 
     Every file is written under a temporary name and renamed. Returns the path of the report.
     """
@@ -230,6 +232,9 @@ def save(comparison: Comparison, folder: str | Path, language: str = "en") -> Pa
     else:
         write_whole(folder / "forecasts.csv", frame.to_csv(index=False))
     (folder / ("forecasts.csv" if large else "forecasts.parquet")).unlink(missing_ok=True)
+    write_whole(folder / "training.csv", training_table(comparison.trials))
+    if log == "tensorboard":
+        write_tensorboard(folder / "tensorboard", comparison.trials)
     run = {"key": key_of(comparison.run), **comparison.run, "finished": comparison.finished}
     write_whole(folder / "run.json", json.dumps(run, indent=1, default=str))
     return write_report(comparison, folder / "report.html", language)
