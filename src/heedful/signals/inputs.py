@@ -64,6 +64,12 @@ class Cutting:
 
         Raises: OptionError for words that do not go together; DataError for recordings that cannot be split so.
         """
+        longest = max(len(one) for one in recordings.items)
+        if self.window is not None and self.window > longest:
+            raise DataError(
+                f"A window of {self.window:,} samples is longer than every recording, the longest of which has "
+                f"{longest:,}. Give a shorter window, or none to take recordings whole."
+            )
         count = self.folds or (FOLDS if _few(recordings, self.split) else 1)
         if self.hold_out is None and count == 1:
             return (split_recordings(recordings, self.split, sizes=self.sizes, window=self.window, seed=self.seed),)
@@ -136,15 +142,16 @@ def open_recordings(
     """Reads what is to be classified, or what a number is to be told of; gives also what was left out.
 
     Args:
+        label, target: columns, or for arrays one value each; of `Recordings`, which hold theirs, a target asks for it.
         test: a second source, whose recordings are for test alone.
 
     Raises: DataError for recordings without labels, or with one class; OptionError for a label and a target.
     """
     if label is not None and target is not None:
         raise OptionError("classify takes a label (classes) or a target (a number), got both. Give one.")
-    found = read_recordings(SAMPLE if data is None else data, label=label, target=target, **reading)
+    found = _read(SAMPLE if data is None else data, label, target, reading)
     if test is not None:
-        found = _joined(found, read_recordings(test, label=label, target=target, **reading))
+        found = _joined(found, _read(test, label, target, reading))
     if target is not None:
         kept = [replace(one, label=None) for one in found.items if one.has_target]
         what = "a target"
@@ -166,6 +173,14 @@ def open_recordings(
             "add recordings of another class."
         )
     return found, tuple(notes)
+
+
+def _read(data: Any, label: Any, target: Any, reading: dict[str, Any]) -> Recordings:
+    if not isinstance(data, Recordings):
+        return read_recordings(data, label=label, target=target, **reading)
+    if label is not None:
+        raise OptionError("Recordings hold their labels, got a label too. Leave it out, or set theirs.")
+    return read_recordings(data, **reading)
 
 
 def window_of(recordings: Recordings) -> int | None:
