@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 WORKERS ?= auto
 
-.PHONY: demo test check format bench bench-accuracy bench-statistics clean
+.PHONY: demo test check format bench bench-accuracy bench-signals bench-statistics clean
 
 demo: $(VENV)/.installed
 	$(BIN)/heedful compare
@@ -29,6 +29,10 @@ bench: $(VENV)/.installed-test
 # Hours on two cores; what is finished is not repeated.
 bench-accuracy: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks.accuracy
+
+# Classifiers on UCR sets: hours on two cores; what is finished is not repeated. The long sets: SIGNALS=--long.
+bench-signals: $(VENV)/.installed-test
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.signals $(SIGNALS)
 
 # Size and power of the trial's statistics, minutes on two cores; what is finished is not repeated.
 bench-statistics: $(VENV)/.installed-test
