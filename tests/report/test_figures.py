@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -158,3 +159,26 @@ def test_a_forest_draws_every_effect_with_its_interval_in_percent(trial: Make) -
         assert trace.x[0] == pytest.approx(100 * one.effect)
         assert trace.x[0] + trace.error_x.array[0] == pytest.approx(100 * one.high)
         assert trace.x[0] - trace.error_x.arrayminus[0] == pytest.approx(100 * one.low)
+
+
+def test_cost_stands_beside_accuracy_for_size_training_and_one_forecast(trial: Make) -> None:
+    comparison = trial()
+    page = view.page_data(comparison)
+    assert len(figures.cost(page, comparison).data) == 2  # nothing was timed in these
+    timed = replace(comparison, trials=tuple(replace(t, milliseconds=0.5 + t.parameters) for t in comparison.trials))
+    figure = figures.cost(view.page_data(timed), timed)
+    networks = timed.summary[timed.summary["kind"] != "baseline"]
+    for trace, name in zip(figure.data, ("parameters", "seconds", "milliseconds"), strict=True):
+        np.testing.assert_allclose(np.asarray(trace.x, float), networks[name])
+        np.testing.assert_allclose(np.asarray(trace.y, float), networks["rmse"])
+    titles = [figure.layout[axis].title.text for axis in ("xaxis", "xaxis2", "xaxis3")]
+    assert titles == ["parameters", "seconds to train one seed", "milliseconds for one forecast"]
+    assert "4,353 parameters" in "".join(figure.data[0].text)
+
+
+def test_a_wide_control_that_is_none_is_not_drawn_twice(trial: Make) -> None:
+    comparison = trial()
+    [asked] = comparison.asked
+    shared = replace(comparison, asked=(replace(asked, wide="cnn-lstm"),))
+    drawn = {t.name: len(t.x) for t in figures.forest(view.page_data(shared), shared).data}
+    assert drawn == {"against none": 1, "against placebo": 1, "against wide": 0}

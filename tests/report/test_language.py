@@ -48,7 +48,7 @@ def test_a_translation_fills_the_same_slots(name: str) -> None:
 def test_no_text_of_a_translation_is_the_english_one(name: str) -> None:
     english = language("en").texts
     same = {key for key, text in language(name).texts.items() if text == english[key]}
-    formulas = {f"columns.{key}" for key in ("mae", "rmse", "smape", "r2", "mase")}
+    formulas = {f"columns.{key}" for key in ("mae", "rmse", "smape", "r2", "mase", "auroc", "ece")}
     assert same == formulas | {"column_units.smape", "axis.rmse"}
 
 

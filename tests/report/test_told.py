@@ -40,10 +40,24 @@ def contrast(effect: float, reach: float = 0.01, *, seeds: int = 5, blocks: int 
     )
 
 
-def answer(none: Contrast, placebo: Contrast, arm: str = "net+eca", *, p: float = 0.002) -> Answer:
-    judged = verdict(none, placebo, p_adjusted=p, p_hurts_adjusted=1 - none.p_better, validation=0.032)
-    asked = Question(attention="eca", backbone="net", arm=arm, none=("net",), placebo="placebo", wide="wide")
-    return Answer(question=asked, controls={"net": none, "placebo": placebo, "wide": none}, none="net", verdict=judged)
+def answer(
+    none: Contrast,
+    placebo: Contrast,
+    arm: str = "net+eca",
+    *,
+    p: float = 0.002,
+    mean: Contrast | None = None,
+    trainings: int = 1,
+) -> Answer:
+    names = ("net", "net+mean") if mean else ("net",)
+    asked = Question(attention="eca", backbone="net", arm=arm, none=names, placebo="placebo", wide="wide")
+    nones = {"last state": none, "mean of all states": mean} if mean else {"none": none}
+    hurts = max(1 - one.p_better for one in nones.values())
+    judged = verdict(
+        nones, placebo, p_adjusted=p, p_hurts_adjusted=hurts, validation=0.032, family=8, trainings=trainings
+    )
+    controls = dict(zip(names, nones.values(), strict=True)) | {"placebo": placebo, "wide": none}
+    return Answer(question=asked, controls=controls, none=names[-1], verdict=judged)
 
 
 BETTER, WORSE, SAME = contrast(-0.10), contrast(0.10), contrast(-0.001)
@@ -53,6 +67,9 @@ CASES = {
     "worse": answer(WORSE, WORSE, p=1.0),
     "small": answer(contrast(-0.03), BETTER),
     "same": answer(SAME, SAME, p=1.0),
+    "same as one": answer(BETTER, BETTER, p=1.0, mean=SAME),
+    "claim of several": answer(SAME, SAME, p=1.0, trainings=12),
+    "few trainings": answer(SAME, SAME, p=1.0, trainings=4),
     "same as placebo": answer(BETTER, SAME, p=1.0),
     "drift": answer(contrast(-0.10, 0.3, drift=0.42), BETTER, p=1.0),
     "few blocks": answer(contrast(-0.1, blocks=4), contrast(-0.1, blocks=4)),
@@ -75,9 +92,33 @@ def test_every_reason_has_its_chinese_sentence(case: str) -> None:
 def test_reasons_carry_the_numbers_of_the_contrasts() -> None:
     first, *_ = told.reasons(CASES["better"], CHINESE)
     assert first == "它胜过无注意力（−10.0% [−11.0, −9.0]）与安慰剂对照（−10.0% [−11.0, −9.0]），校正后 p = 0.002。"
-    assert "4.3%" in told.reasons(CASES["wide"], CHINESE)[0]
+    wide = CASES["wide"]
+    assert wide.verdict
+    assert f"{100 * wide.verdict.detectable:.1f}%" in told.reasons(wide, CHINESE)[0]
     assert "0.42" in told.reasons(CASES["drift"], CHINESE)[0]
     assert "+3.2%" in told.reasons(CASES["better"], CHINESE)[1]
+
+
+def test_two_controls_without_attention_are_named_in_both_languages() -> None:
+    one = answer(SAME, SAME, p=1.0, mean=contrast(0.002))
+    assert told.none(one, ENGLISH) == "none (mean of all states)"
+    assert told.none(one, CHINESE) == "无注意力（所有状态的均值）"
+    assert told.none(CASES["same"], ENGLISH) == "none"
+    text = told.reasons(one, CHINESE)[0]
+    assert "与每一个无注意力对照相比" in text
+    assert "末状态 −0.1% [−1.1, +0.9]；所有状态的均值 +0.2%" in text
+    assert "last state −0.1 % [−1.1, +0.9]" in told.reasons(one, ENGLISH)[0]
+    split = told.reasons(CASES["same as one"], CHINESE)[0]
+    assert "（所有状态的均值 −0.1% [−1.1, +0.9]）" in split
+    assert "（末状态 −10.0% [−11.0, −9.0]）" in split
+
+
+def test_a_tiny_p_value_is_never_told_as_zero() -> None:
+    one = answer(BETTER, BETTER, p=1e-7)
+    for say in (ENGLISH, CHINESE):
+        text = " ".join(told.reasons(one, say))
+        assert "p < 0.001" in text
+        assert "0.000" not in text
 
 
 def test_every_outcome_has_a_chinese_word() -> None:
@@ -111,7 +152,9 @@ def test_the_headline_names_those_that_help_and_those_that_hurt() -> None:
     assert "注意力有帮助：net+eca 对无注意力 −10.0% [−11.0, −9.0]（5 个种子 × 12 个时间块）" in text
     assert text.endswith("共尝试 3 种：1 种有帮助；1 种凭此测试集无法判定；有害的是 net+se。")
     nothing = told._headline((hurting, rest), CHINESE)
-    assert nothing.startswith("在该序列上，没有注意力同时胜过无注意力对照与安慰剂对照；最接近的是 net+eca，−10.0%")
+    assert nothing.startswith(
+        "在该序列上，没有注意力同时胜过无注意力对照与安慰剂对照；最接近的是 net+eca，对无注意力 −10.0%"
+    )
 
 
 def test_a_trial_is_answered_first_and_says_how_much_was_tried(trial: Make) -> None:

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from heedful.errors import DataError
 from heedful.files import write_whole
-from heedful.report import answers, figures, told, view, words
+from heedful.report import across, answers, figures, told, view, words
 from heedful.report.language import language as read
-from heedful.trial.effects import ASSUMED, NOT_CONCLUDED
+from heedful.report.second import second
+from heedful.report.sheet import Plot, packed, template
+from heedful.trial.across import across_series
 
 if TYPE_CHECKING:
     from heedful.trial.result import Comparison
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plot:
-    """A figure with its place on the page and the sentence that a reader hears instead of seeing it."""
-
-    id: str
-    figure: go.Figure
-    alt: str
 
 
 def write_report(comparison: Comparison, path: Path, language: str = "en") -> Path:
@@ -57,9 +45,11 @@ def render(comparison: Comparison, language: str = "en") -> str:
         raise DataError("The report needs at least one finished trial, got none. Let the comparison run longer.")
     page = view.page_data(comparison, say)
     plots = _plots(page) | (_answered(page, comparison) if comparison.answers else {})
+    panel = across_series(comparison)
+    plots |= across.diagram(panel, say) if panel else {}
     columns = words.columns(comparison, say)
     command, run = words.repeat(comparison.run, say)
-    return _template("report.html.j2").render(
+    return template("report.html.j2").render(
         say=say,
         t=say.html,
         comparison=comparison,
@@ -76,18 +66,23 @@ def render(comparison: Comparison, language: str = "en") -> str:
         seeds=max(len(line.trials) for line in page.lines),
         about=told.about,
         reference=words.is_reference,
+        ranked="rmse",
+        fingerprint=comparison.series.fingerprint,
         plots=plots,
+        ranking=across.ranking(panel, say) if panel else None,
         answers=answers.rows(comparison.answers, say),
-        assumed=ASSUMED,
-        not_concluded=NOT_CONCLUDED,
+        second=second(comparison.opinions, say) if comparison.answers else None,
+        asked=answers.asked(comparison, say),
         learned=[line for line in page.lines if any(t.history for t in line.trials)],
+        lesson_lines="learning.lines",
+        comparable=True,
         epochs=figures.EPOCHS,
         long_training=any(len(t.history) > figures.EPOCHS for t in comparison.trials),
         bin_size=figures.residual_bins(page).size,
         unobserved=int((page.truth != page.truth).sum()),
         command=command,
         run=run,
-        figures=_json(plots),
+        figures=packed(plots),
         plotly=Markup(get_plotlyjs()),
     )
 
@@ -117,29 +112,3 @@ def _answered(page: view.PageData, comparison: Comparison) -> dict[str, Plot]:
     forest = Plot(id="forest", figure=figures.forest(page, comparison), alt=page.say("alt.forest"))
     cost = Plot(id="cost", figure=figures.cost(page, comparison), alt=page.say("alt.cost"))
     return {plot.id: plot for plot in (forest, cost)}
-
-
-def _json(plots: dict[str, Plot]) -> Markup:
-    """Writes all figures as JSON that can stand inside a script element; equal arrays are written once."""
-    arrays: dict[str, int] = {}
-
-    def shared(node: Any) -> Any:
-        if isinstance(node, dict):
-            if "bdata" in node:
-                return {**node, "bdata": arrays.setdefault(node["bdata"], len(arrays))}
-            return {key: shared(value) for key, value in node.items()}
-        return [shared(value) for value in node] if isinstance(node, (list, tuple)) else node
-
-    drawn = {plot.id: shared(plot.figure.to_dict()) for plot in plots.values()}
-    text = json.dumps({"figures": drawn, "arrays": list(arrays)}, separators=(",", ":"))
-    for mark, code in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
-        text = text.replace(mark, code)
-    return Markup(text)
-
-
-@cache
-def _template(name: str) -> Template:
-    loader = PackageLoader("heedful.report")
-    kept = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    kept.filters["breakable"] = words.breakable
-    return kept.get_template(name)

@@ -8,26 +8,57 @@ import numpy as np
 
 from heedful.report.language import Language
 from heedful.trial.effects import headline
-from heedful.trial.statistics.verdict import BLOCKS_NEEDED, HELPS, HURTS, SEEDS_NEEDED
+from heedful.trial.statistics.grounds import (
+    BLOCKS_NEEDED,
+    HELPS,
+    HURTS,
+    NONE,
+    SEEDS_NEEDED,
+    TRAININGS_NEEDED,
+    p_told,
+    within,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from heedful.trial.effects import Answer
     from heedful.trial.result import Comparison, ModelNote
     from heedful.trial.statistics import Contrast, Verdict
 
 
+GROUPS, POINTS = "groups", "points"
+"""What the blocks of a contrast are, where they are not blocks of time, and what effects on the error rate are in."""
+
+
 def effect(one: Contrast, say: Language) -> str:
-    """Writes an effect in percent with its interval, with true minus signs.
+    """Writes an effect with its interval, in percent or points, with true minus signs.
 
     >>> from types import SimpleNamespace
     >>> from heedful.report.language import language
-    >>> effect(SimpleNamespace(effect=-0.012, low=-0.031, high=0.008), language("en"))
+    >>> effect(SimpleNamespace(effect=-0.012, low=-0.031, high=0.008, unit="%"), language("en"))
     '−1.2 % [−3.1, +0.8]'
     """
     numbers = {name: f"{100 * getattr(one, name):+.1f}".replace("-", "−") for name in ("effect", "low", "high")}
-    return say("answers.interval" if np.isfinite(one.low) else "answers.effect", **numbers)
+    known = "interval" if np.isfinite(one.low) else "effect"
+    return say(f"answers.{known}_points" if one.unit == POINTS else f"answers.{known}", **numbers)
+
+
+def amount(value: float, unit: str, say: Language) -> str:
+    """Writes a share in percent or points, without a sign.
+
+    >>> from heedful.report.language import language
+    >>> amount(0.1234, "%", language("en")), amount(0.02, "points", language("en"))
+    ('12.3 %', '2 points')
+    """
+    text = f"{100 * value:.1f}".removesuffix(".0")
+    return say("answers.points" if unit == POINTS else "text.percent", value=text)
+
+
+def none(answer: Answer, say: Language) -> str:
+    """Names the control without attention that was hardest to beat; which one, where there are two."""
+    plain = say.named("nones", NONE)
+    return plain if answer.called == NONE else say("answers.which", what=plain, which=say.named("nones", answer.called))
 
 
 def outcome(answer: Answer, say: Language) -> str:
@@ -57,49 +88,87 @@ def reasons(answer: Answer, say: Language) -> list[str]:
     slots = _slots(answer.verdict, say)
     found = []
     for cause, sentence in zip(answer.verdict.causes, answer.verdict.reasons, strict=True):
-        remark = cause == "drift" and answer.outcome in (HELPS, HURTS)
-        text = say.told.get("causes.drift remark" if remark else f"causes.{cause}")
+        text = _text(_told(cause, answer.verdict), answer.verdict, say)
         found.append(text.format(**slots) if text else say.sentence(sentence))
     return found
 
 
+def _told(cause: str, verdict: Verdict) -> str:
+    """Gives the name of a sentence: some causes have another where they stand beside an answer, or for two controls."""
+    if cause == "drift" and verdict.outcome in (HELPS, HURTS):
+        return "drift remark"
+    return "same as all" if cause == "same" and len(verdict.nones) > 1 else cause
+
+
+def _text(cause: str, verdict: Verdict, say: Language) -> str | None:
+    """Gives the sentence of a cause; groups of recordings have their own."""
+    over = "over_groups" if verdict.against_none.over == GROUPS else "causes"
+    return say.told.get(f"{over}.{cause}")
+
+
+def _listed(nones: Mapping[str, Contrast], say: Language) -> str:
+    """Gives effects in a row, with the names of the controls where there are two."""
+    named = (f"{say.named('nones', name)} " if name != NONE else "" for name in nones)
+    return say("text.semicolon").join(name + effect(one, say) for name, one in zip(named, nones.values(), strict=True))
+
+
 def _slots(verdict: Verdict, say: Language) -> dict[str, Any]:
-    both = (verdict.against_none, verdict.against_placebo)
+    every = (*verdict.nones.values(), verdict.against_placebo)
+    inside = {name: one for name, one in verdict.nones.items() if within(one, verdict.margin)}
     return {
-        "none": effect(verdict.against_none, say),
+        "none": _listed(verdict.nones, say),
+        "inside": _listed(inside, say),
+        "beaten": _listed({name: one for name, one in verdict.nones.items() if name not in inside}, say),
         "placebo": effect(verdict.against_placebo, say),
-        "p_helps": verdict.p_helps,
-        "p_hurts": verdict.p_hurts,
+        "room": amount(verdict.margin, verdict.against_none.unit, say),
+        "missed": amount(verdict.detectable, verdict.against_none.unit, say),
+        "p_helps": p_told(verdict.p_helps),
+        "p_hurts": p_told(verdict.p_hurts),
         "margin": 100 * verdict.margin,
-        "drift": max(one.drift for one in both),
-        "detectable": 100 * max(one.detectable for one in both),
-        "seeds": min(one.seeds for one in both),
-        "blocks": min(one.blocks for one in both),
+        "drift": max(one.drift for one in every),
+        "detectable": 100 * verdict.detectable,
+        "family": verdict.family,
+        "trainings": verdict.trainings,
+        "trainings_needed": TRAININGS_NEEDED,
+        "seeds": min(one.seeds for one in every),
+        "blocks": min(one.blocks for one in every),
         "origins": verdict.against_none.origins,
         "seeds_needed": SEEDS_NEEDED,
         "blocks_needed": BLOCKS_NEEDED,
     }
 
 
-def _headline(found: Sequence[Answer], say: Language) -> str:
+def over_groups(found: Sequence[Answer], say: Language) -> str:
+    """Says what came of a trial of attention on recordings, in the words of every language."""
+    said = {name: say.texts[f"groups.{name}"] for name in ("contrast", "helping", "helps_first", "none_first")}
+    said |= {name: say.texts[f"groups.{name}"] for name in ("rest", "group", "hurting")}
+    return _headline(found, say, said)
+
+
+def _headline(found: Sequence[Answer], say: Language, said: Mapping[str, str] | None = None) -> str:
     """Says what `trial.effects.headline` says, from the same facts."""
+    said = said or say.told
     by: dict[str, list[Answer]] = {}
     for answer in found:
         by.setdefault(answer.outcome, []).append(answer)
     helping, hurting = by.get(HELPS, []), by.pop(HURTS, [])
     if helping:
-        lines = [say.told["helping"].format(arm=a.question.arm, contrast=_contrast(a, say)) for a in helping]
-        first = say.told["helps_first"].format(helping=say("text.semicolon").join(lines))
+        lines = [
+            said["helping"].format(arm=a.question.arm, none=none(a, say), contrast=_contrast(a, say, said))
+            for a in helping
+        ]
+        first = said["helps_first"].format(helping=say("text.semicolon").join(lines))
     else:
         best = min(found, key=lambda a: a.against_none.effect)
-        first = say.told["none_first"].format(arm=best.question.arm, contrast=_contrast(best, say))
-    groups = [say.told["group"].format(count=len(group), outcome=outcome(group[0], say)) for group in by.values()]
+        contrast = _contrast(best, say, said)
+        first = said["none_first"].format(arm=best.question.arm, none=none(best, say), contrast=contrast)
+    groups = [said["group"].format(count=len(group), outcome=outcome(group[0], say)) for group in by.values()]
     names = say("text.comma").join(a.question.arm for a in hurting)
-    groups += [say.told["hurting"].format(arms=names)] if hurting else []
-    rest = say.told["rest"].format(count=len(found), groups=say("text.semicolon").join(groups))
+    groups += [said["hurting"].format(arms=names)] if hurting else []
+    rest = said["rest"].format(count=len(found), groups=say("text.semicolon").join(groups))
     return first + say("text.space") + rest
 
 
-def _contrast(answer: Answer, say: Language) -> str:
+def _contrast(answer: Answer, say: Language, said: Mapping[str, str]) -> str:
     one = answer.against_none
-    return say.told["contrast"].format(effect=effect(one, say), seeds=one.seeds, blocks=one.blocks)
+    return said["contrast"].format(effect=effect(one, say), seeds=one.seeds, blocks=one.blocks)

@@ -15,8 +15,11 @@ from heedful.report.maps import MapView, map_views
 from heedful.trial import tables
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
     from heedful.data.windows import Windows
-    from heedful.trial.result import Comparison, Trial
+    from heedful.trial.family import Question
+    from heedful.trial.result import Comparison, ModelNote, Trial
 
 CURVE_VALUES = 90_000  # all values of all forecast curves on one page
 CURVE_POINTS = (300, 2_000)  # fewest and most points of one curve
@@ -28,6 +31,9 @@ _LINES = {
     PERSISTENCE: ("#6b7280", "dot"),
     "seasonal_naive": ("#a08a5b", "dashdot"),
     "ridge": ("#7a4a12", "dash"),
+    "majority": ("#6b7280", "dot"),
+    "rms_forest": ("#a08a5b", "dashdot"),
+    "spectrum_linear": ("#7a4a12", "dash"),
 }
 DASHES = ("solid", "dash", "dashdot", "dot")
 CONTROLS = ("placebo", "wide", "none", "mean")
@@ -79,6 +85,16 @@ class PageData:
         """Steps ahead."""
         return int(self.truth.shape[1])
 
+    @property
+    def one(self) -> str:
+        """What ends the keys of texts on one answer of a model, which is a forecast here."""
+        return ""
+
+    @property
+    def measure(self) -> tuple[str, str]:
+        """The column of the summary that models are ranked by, and its title."""
+        return "rmse", self.say("axis.rmse", target=self.target)
+
     def times(self, step: int) -> np.ndarray:
         """Positions of the targets at one step of the horizon (windows,)."""
         return self.clock.at(self.origins + 1 + step)
@@ -110,7 +126,7 @@ def page_data(comparison: Comparison, say: Language | None = None) -> PageData:
         steps=steps,
         points=min(points, shown.stop - shown.start),
         first=first,
-        controls=_controls(comparison, first),
+        controls=controls(comparison.asked, comparison.summary.index, first),
         maps=maps,
         maps_left_out=left_out,
     )
@@ -127,24 +143,30 @@ def _shown(windows: Windows) -> tuple[slice, str]:
     return slice(stop - count, stop), members[int(windows.members(np.array([stop - 1]))[0])].name
 
 
+def dressed(names: Sequence[str], models: Mapping[str, ModelNote]) -> list[tuple[str, str]]:
+    """Gives every model its colour and dash, in the order of the table; baselines are grey and brown."""
+    found, networks = [], 0
+    for name in names:
+        if models[name].kind == "baseline":
+            found.append(_LINES.get(name, ("#4b5563", "dash")))
+        else:
+            dash = DASHES[networks // len(PALETTE) % len(DASHES)]
+            found.append((PALETTE[networks % len(PALETTE)], dash))
+            networks += 1
+    return found
+
+
 def _lines(comparison: Comparison) -> tuple[Line, ...]:
     lines: list[Line] = []
-    networks = 0
-    for name in comparison.summary.index:
+    names = [str(name) for name in comparison.summary.index]
+    for name, (colour, dash) in zip(names, dressed(names, comparison.models), strict=True):
         trials = tuple(t for t in comparison.trials if t.model == name)
         stack = np.stack([t.test for t in trials]).astype(np.float64)
-        kind = comparison.models[name].kind
-        if kind == "baseline":
-            colour, dash = _LINES.get(str(name), ("#4b5563", "dash"))
-        else:
-            colour = PALETTE[networks % len(PALETTE)]
-            dash = DASHES[networks // len(PALETTE) % len(DASHES)]
-            networks += 1
         many = len(trials) > 1
         lines.append(
             Line(
-                name=str(name),
-                kind=kind,
+                name=name,
+                kind=comparison.models[name].kind,
                 colour=colour,
                 dash=dash,
                 trials=trials,
@@ -164,11 +186,11 @@ def _first(lines: tuple[Line, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(best + network + anchor))
 
 
-def _controls(comparison: Comparison, first: tuple[str, ...]) -> tuple[str, ...]:
+def controls(asked: Sequence[Question], names: Iterable[str], first: Collection[str]) -> tuple[str, ...]:
     """The arms that attention has to beat and that no reader looks for by themselves."""
-    if not comparison.asked:
+    if not asked:
         return ()
-    return tuple(n for n in comparison.summary.index if n.rpartition("+")[2] in CONTROLS and n not in first)
+    return tuple(name for name in names if name.rpartition("+")[2] in CONTROLS and name not in first)
 
 
 def step_rmse(page: PageData, line: Line) -> np.ndarray:

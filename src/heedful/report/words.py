@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from heedful.data.split import Span
+    from heedful.signals.result import Classification
     from heedful.trial.result import Comparison
 
 
@@ -59,6 +60,8 @@ _COLUMNS = {
     "directional": 1,
     "parameters": 0,
     "seconds": 0,
+    "milliseconds": 0,
+    "milliseconds_batched": 0,
 }
 
 
@@ -92,9 +95,16 @@ def cells(table: pd.DataFrame, column: Column) -> list[Cell]:
     ]
 
 
-_SPREAD = ("mae", "rmse", "skill")  # the rest stand in scores.csv; a spread in every cell is a wall of digits
+_SPREAD = (
+    "mae",
+    "rmse",
+    "skill",
+    "accuracy",
+    "macro_f1",
+)  # the rest stand in scores.csv; a spread in every cell is a wall of digits
 _FIXED = {"r2": 3, "mase": 3, "skill": 3, "directional": 3, "parameters": 0, "seconds": 1}
-_SHOWN = {"mae": 4, "rmse": 4, "smape": 3}
+_FIXED |= dict.fromkeys(("accuracy", "macro_f1", "auroc", "log_loss", "ece", "vote_accuracy"), 3)
+_SHOWN = {"mae": 4, "rmse": 4, "smape": 3, "milliseconds": 2, "milliseconds_batched": 2}
 
 
 def decimals(values: np.ndarray, digits: int) -> int:
@@ -266,7 +276,7 @@ def _plain(value: Any, say: Language) -> str:
     return "" if value is None else str(value)
 
 
-def missing(comparison: Comparison) -> list[str]:
+def missing(comparison: Comparison | Classification) -> list[str]:
     """Gives the models that were asked for and have no trial."""
     done = {t.model for t in comparison.trials}
     return [name for name in comparison.models if name not in done]

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import plotly.graph_objects as go
 
-from heedful.report.figures.style import INK, add_line, layout, short
-from heedful.report.view import Line, PageData
+from heedful.report.figures.style import INK, add_line, label, layout, short
+
+if TYPE_CHECKING:
+    from heedful.report import detection
+    from heedful.report.signals.view import SignalLine, SignalPage
+    from heedful.report.view import Line, PageData
+
+    Page = PageData | SignalPage | detection.Page
+    Learner = Line | SignalLine | detection.Learner
 
 EPOCHS = 300
 
 
-def learning(page: PageData, line: Line) -> go.Figure:
-    """Draws train and validation loss of every seed, epoch by epoch, with the kept epoch marked."""
+def learning(page: Page, line: Learner) -> go.Figure:
+    """Draws train and validation loss of every seed (and fold), epoch by epoch, with the kept epoch marked."""
     say = page.say
     figure = go.Figure(layout=layout(say, height=230, margin={"l": 8, "r": 12, "t": 8, "b": 8}))
     positive = True
     for trial in line.trials:
+        fold = getattr(trial, "fold", "")
+        called = f"{trial.seed}{say('text.comma')}{label(say.sentence(fold))}" if fold else str(trial.seed)
         stride = -(-len(trial.history) // EPOCHS)
         epochs = np.arange(1, len(trial.history) + 1)[::stride] if stride else np.array([])
         for part, colour, dash in (("train", "#9ca3af", "dot"), ("validation", line.colour, "solid")):
@@ -26,14 +37,15 @@ def learning(page: PageData, line: Line) -> go.Figure:
                 figure,
                 epochs,
                 losses,
-                name=say(f"trace.{part}", seed=trial.seed),
+                name=say(f"trace.{part}", seed=called),
                 line={"color": colour, "width": 1.4, "dash": dash},
             )
         if 1 <= trial.best_epoch <= len(trial.history):
+            best = trial.history[trial.best_epoch - 1]
             figure.add_trace(
                 go.Scatter(
                     x=[trial.best_epoch],
-                    y=[short(trial.history[trial.best_epoch - 1].validation)],
+                    y=[short(best.validation if np.isfinite(best.validation) else best.train)],
                     mode="markers",
                     marker={
                         "color": INK,
@@ -41,7 +53,7 @@ def learning(page: PageData, line: Line) -> go.Figure:
                         "symbol": "diamond",
                         "line": {"color": "white", "width": 1},
                     },
-                    name=say("trace.kept", seed=trial.seed),
+                    name=say("trace.kept", seed=called),
                     hovertemplate="%{y:.4~g}",
                 )
             )
@@ -53,7 +65,7 @@ def learning(page: PageData, line: Line) -> go.Figure:
     return figure
 
 
-def _log_ticks(line: Line) -> list[float]:
+def _log_ticks(line: Learner) -> list[float]:
     """Chooses the ticks of a loss axis: 1, 2, 5 within two decades, whole decades beyond, about six.
 
     Losses within a factor of 6 get none: a linear axis shows them better, and always has a label.
