@@ -392,10 +392,33 @@ def test_rows_without_a_label_are_told_and_the_rest_is_read(tmp_path: Path) -> N
     assert found.problems[0].file == "a.csv"
 
 
-def test_a_target_that_changes_with_every_row_is_refused(tmp_path: Path) -> None:
-    frame = table(400).assign(rul=np.arange(400)[::-1])
+def test_a_target_that_changes_row_by_row_belongs_to_the_samples(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"machine": np.repeat([1, 2], [300, 200]), "v": RNG.normal(size=500)})
+    frame["rul"] = np.r_[np.arange(300)[::-1] / 10, np.arange(200)[::-1] / 10]
+    frame.loc[4:9, "rul"] = np.nan
     frame.to_csv(tmp_path / "a.csv", index=False)
-    fails(tmp_path / "a.csv", "rul.* changes 400 times", target="rul")
+    for memory in (1 << 28, 1 << 10):
+        found = one(tmp_path / "a.csv", group="machine", target="rul", memory=memory, cache=tmp_path / "cache")
+        assert [(len(item), item.group, item.target) for item in found.items] == [(300, "1", None), (200, "2", None)]
+        for item, rows in zip(found.items, (slice(0, 300), slice(300, 500)), strict=True):
+            np.testing.assert_array_equal(item.targets, frame.rul[rows])
+        assert found.channels == ("v",)
+        assert any("that of its last sample" in note for note in found.notes)
+
+
+def test_a_target_of_few_values_still_cuts_a_table(tmp_path: Path) -> None:
+    frame = table(400).assign(label="run", wear=np.repeat([0.5, np.nan, 1.5, 2.5], 100))
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    found = one(tmp_path / "a.csv", target="wear")
+    assert [(item.target, len(item)) for item in found.items] == [(0.5, 100), (1.5, 100), (2.5, 100)]
+    assert all(item.targets is None for item in found.items)
+    assert "rows 101 to 200 have no target" in str(found.problems[0])
+
+
+def test_a_label_that_changes_with_every_row_is_refused(tmp_path: Path) -> None:
+    frame = table(400).assign(label=np.arange(400))
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    fails(tmp_path / "a.csv", "label.* changes 400 times", label="label")
 
 
 def test_a_channel_of_text_and_a_column_that_is_not_there_are_refused(tmp_path: Path) -> None:

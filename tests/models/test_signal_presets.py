@@ -217,6 +217,6 @@ def test_every_name_says_what_it_is_and_how_it_is_trained():
         spec = get(name)
         assert spec.name == name
         assert spec.summary.endswith(".")
-        assert spec.recipe in ("signals", "archive", "article")
+        assert spec.recipe in ("signals", "archive", "orders", "article")
         assert spec.scaling == "standard"
     assert get("inception-time-5").ensemble == 5

@@ -36,6 +36,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         imbalance: as of `heedful.classify`.
         scaling: "standard", "window" or "none"; the model's own if not given.
         rate: samples a second, where they are known.
+        defects: orders of a bearing's defects in turns of its shaft, for a model that looks for them.
         random_state: the first seed, a generator of numpy to draw it from, or None for 0.
 
     Attributes: `bundle_`, the trained `SignalBundle`; `classes_`; `n_features_in_`, the samples in time of training, of
@@ -59,6 +60,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         imbalance: str = "auto",
         scaling: str | None = None,
         rate: float | None = None,
+        defects: Sequence[float] = (),
         random_state: int | np.random.RandomState | np.random.Generator | None = 0,
     ) -> None:
         self.model = model
@@ -69,17 +71,19 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         self.imbalance = imbalance
         self.scaling = scaling
         self.rate = rate
+        self.defects = defects
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, groups: Any = None, speed: Any = None) -> Self:
         """Trains on samples.
 
         Args:
             X: the samples.
             y: their classes, of any type.
             groups: what each belongs to; each sample is a group by itself if not given.
+            speed: that of the shaft in turns a minute, of each sample, for a model that reads it and a `rate`.
 
-        Shape:  X (n, T, C), (n, T), or n arrays (T_i, C); y and groups (n,).
+        Shape:  X (n, T, C), (n, T), or n arrays (T_i, C); y, groups and speed (n,).
         Raises: DataError for samples or labels that cannot be used.
         """
         samples = _samples(X)
@@ -101,7 +105,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         given = None if groups is None else [str(one) for one in groups]
         first = _first_seed(self.random_state)
         self.bundle_: SignalBundle = train(
-            _recordings(samples, self.rate, [str(code) for code in codes], given),
+            _recordings(samples, self.rate, [str(code) for code in codes], given, speed),
             self.model,
             window=self.window,
             validation=self.validation,
@@ -109,11 +113,16 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             epochs=self.epochs,
             imbalance=self.imbalance,
             scaling=self.scaling,
+            defects=self.defects,
         )
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any, speed: Any = None) -> np.ndarray:
         """Gives the probability of every class; of a sample that is cut into windows, their mean.
+
+        Args:
+            X: samples as in training.
+            speed: of each sample, where it was told in training.
 
         Shape:  (n, K), in the order of `classes_`.
         Raises: NotFittedError; DataError for samples of other channels, or whole ones longer than any trained on.
@@ -135,7 +144,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
                 f"X has {max(lengths)} features, but Classifier is expecting {self.n_features_in_} features "
                 "as input at most: samples in time, taken whole. Cut it, or build the Classifier with a window."
             )
-        cuts = _laid(_recordings(samples, self.rate), self.bundle_)
+        cuts = _laid(_recordings(samples, self.rate, speed=speed), self.bundle_)
         p = softmax(logits(self.bundle_.ready, cuts, self.bundle_.scaler), self.bundle_.temperature)
         counts = np.bincount(cuts.starts[:, 0], minlength=len(samples))
         if (counts == 0).any():
@@ -145,13 +154,13 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         order = [self.bundle_.classes.index(str(code)) for code in range(len(self.classes_))]
         return found[:, order]
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, speed: Any = None) -> np.ndarray:
         """Gives the likeliest class of each sample.
 
         Shape:  (n,).
         Raises: as `predict_proba`.
         """
-        chosen: np.ndarray = self.predict_proba(X).argmax(1)
+        chosen: np.ndarray = self.predict_proba(X, speed).argmax(1)
         named: np.ndarray = self.classes_[chosen]
         return named
 
@@ -195,7 +204,14 @@ def _recordings(
     rate: float | None,
     labels: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
+    speed: Any = None,
 ) -> Recordings:
+    speeds = None if speed is None else np.asarray(speed, dtype=float)
+    if speeds is not None and (speeds.shape != (len(samples),) or not (np.isfinite(speeds) & (speeds > 0)).all()):
+        raise DataError(
+            f"Classifier needs a speed above 0, in turns a minute, for each of {len(samples)} samples, got "
+            f"{speeds.shape} speeds. Give as many, or none."
+        )
     digits = len(str(len(samples) - 1))
     items = [
         Recording(
@@ -204,6 +220,7 @@ def _recordings(
             rate=rate,
             label=None if labels is None else labels[i],
             group=None if groups is None else groups[i],
+            speed=None if speeds is None else float(speeds[i]),
             channels=tuple(f"channel {c + 1}" for c in range(one.shape[1])),
         )
         for i, one in enumerate(samples)

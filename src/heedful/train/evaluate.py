@@ -146,7 +146,7 @@ def each(
     # A few windows of a long table, such as one block of them, are gathered sooner than all its rows are laid out;
     # windows of recordings are read once, so that none need stay.
     few = not isinstance(windows, Windows) or len(windows) * windows.window < len(windows.span.series)
-    feed = feed_of(windows, scaler, chosen, model, resident=False if few else None)
+    feed = feed_of(windows, scaler, chosen, model, resident=False if few else None, prepared=True)
     size = batch or feed.size()
     found = []
     turn = nullcontext() if chosen.type == "cpu" else _TURN

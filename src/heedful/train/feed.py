@@ -149,9 +149,21 @@ def reads_future(model: nn.Module) -> bool:
     return "future" in inspect.signature(model.forward).parameters
 
 
-def apply(model: nn.Module, batch: tuple[Tensor, Tensor | None, Tensor]) -> Tensor:
-    """Gives what a model says to a batch: inputs, what it reads beside them if anything, and targets."""
-    x, beside, _ = batch
+def reads_speed(model: nn.Module) -> bool:
+    """Says whether a model takes the speed of each window of a recording: a part of it was built for that.
+
+    >>> reads_speed(nn.Linear(2, 3))
+    False
+    """
+    return any(getattr(part, "reads_speed", False) for part in model.modules())
+
+
+def apply(model: nn.Module, batch: tuple[Tensor, Tensor | None, Tensor, *tuple[Tensor | None, ...]]) -> Tensor:
+    """Gives what a model says to a batch: inputs, what it reads beside them if anything, targets, and a speed."""
+    x, beside, _, *speeds = batch
+    if speeds and speeds[0] is not None:
+        told: Tensor = model(x, beside, speeds[0])
+        return told
     output: Tensor = model(x) if beside is None else model(x, beside)
     return output
 

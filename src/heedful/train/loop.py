@@ -32,7 +32,7 @@ from heedful.train.loss import totals
 from heedful.train.parallel import share
 from heedful.train.recipe import Recipe
 from heedful.train.schedule import Average, rate
-from heedful.train.signals import SignalFeed, Signals, augmented, classes_of, feed_of
+from heedful.train.signals import SignalFeed, Signals, augmented, calibrate, classes_of, feed_of
 from heedful.train.stack import clip_gradients, stack, unstack
 
 _COURSE = ("best_epoch", "train_loss", "validation_loss", "rates", "clock")
@@ -133,9 +133,10 @@ class _Training:
             self.key = files.key(self.net, train, validation, processes=world, **decisive)
         # Windows are augmented where they are read, before they go to the device.
         home = device if augment is None else torch.device("cpu")
-        self.train = feed_of(train, scaler, home, models[0])
+        self.train = feed_of(train, scaler, home, models[0], prepared=augment is None)
         self.train.learnable()
-        self.validation = None if validation is None else feed_of(validation, scaler, device, models[0])
+        known = None if validation is None else feed_of(validation, scaler, device, models[0], prepared=True)
+        self.validation = known
         self.penalty = getattr(self.net, "penalty", None)
         self.used = recipe.windows_for(len(train))
         self.batch = max(1, recipe.batch_for(self.used, train.window) // self.share.world)
@@ -152,6 +153,8 @@ class _Training:
         path = self.path
         self.started = time.perf_counter() - (self._resume(path) if path else 0.0)
         done = max(len(one.train_loss) for one in self.fits)
+        if not done:
+            calibrate(self.net, self.train, self.device)
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             for epoch in range(done + 1, self.recipe.epochs + 1):
                 if all(self._done(one) for one in self.fits):

@@ -13,24 +13,30 @@ from heedful.data.recordings import Augment, Cuts, SignalScaler
 from heedful.data.scale import Scaler
 from heedful.data.windows import Windows
 from heedful.errors import DataError, OptionError
-from heedful.train.feed import CHUNK, MOST, Feed, reads_future, room
+from heedful.train.feed import CHUNK, MOST, Feed, reads_future, reads_speed, room
 
+Prepare = Callable[[Tensor, Tensor | None, Tensor | None], Tensor]
+
+_SOME = 64  # windows that a model prepares at once
 _ROOM = 1 << 25  # numbers that windows may have to lie in memory, scaled: 128 MiB
 
 
 class Signals(NamedTuple):
-    """Scaled windows of recordings: inputs (B, T, C), lengths (B,) or None if all are whole, and targets.
+    """Scaled windows of recordings: inputs (B, T, C), lengths (B,) or None if all are whole, targets, and speeds.
 
-    Targets are classes (B,), shares of classes (B, K) where windows were mixed, or numbers (B,).
+    Targets are classes (B,), shares of classes (B, K) where windows were mixed, or numbers (B,). Speeds (B,) are told
+    to models that read them. What a model prepares of windows (B, P) may stand in their place, and then needs neither
+    lengths nor speeds.
     """
 
     x: Tensor
     lengths: Tensor | None
     y: Tensor
+    speed: Tensor | None = None
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Signals:
         """Changes all of them in the same way."""
-        return Signals(change(self.x), None if self.lengths is None else change(self.lengths), change(self.y))
+        return Signals(*(None if one is None else change(one) for one in self))  # type: ignore[arg-type]
 
 
 class SignalFeed:
@@ -42,6 +48,9 @@ class SignalFeed:
     Args:
         classes: whether the model learns classes; else it learns the targets.
         resident: whether the windows lie on the device; decided by their size if None.
+        speed: whether the model reads the speed of each window.
+        prepare: what the model makes of windows, lengths and speeds before anything that it learns, and takes in their
+            place; done once where the windows lie on the device.
     """
 
     def __init__(
@@ -52,8 +61,12 @@ class SignalFeed:
         *,
         classes: bool,
         resident: bool | None = None,
+        speed: bool = False,
+        prepare: Prepare | None = None,
     ) -> None:
         self.windows, self.scaler, self.device = windows, scaler, device
+        self.speed = torch.from_numpy(windows.speeds.astype(np.float32)) if speed else None
+        self.prepare = prepare
         self.y = torch.from_numpy(_targets(windows, classes=classes))
         self.complete = not bool(missing(self.y).any())
         self._numbers = windows.window * windows.channels
@@ -87,7 +100,8 @@ class SignalFeed:
             chunk = self.gather(order[own[0] : own[-1]])
             sizes = np.diff(own).tolist()
             lengths = [None] * len(sizes) if chunk.lengths is None else torch.split(chunk.lengths, sizes)
-            yield from map(Signals, torch.split(chunk.x, sizes), lengths, torch.split(chunk.y, sizes))
+            speeds = [None] * len(sizes) if chunk.speed is None else torch.split(chunk.speed, sizes)
+            yield from map(Signals, torch.split(chunk.x, sizes), lengths, torch.split(chunk.y, sizes), speeds)
 
     def gather(self, index: np.ndarray) -> Signals:
         """Gives the windows of the numbers `index` (B,)."""
@@ -110,21 +124,26 @@ class SignalFeed:
         x, lengths = self.windows.read(index)
         scaled = torch.from_numpy(np.asarray(self.scaler.apply(x, lengths), dtype=np.float32))
         told = None if self.windows.complete else torch.from_numpy(lengths)
-        return Signals(scaled, told, self.y[torch.from_numpy(index).long()]).map(lambda t: t.to(self.device))
+        rows = torch.from_numpy(index).long()
+        found = Signals(scaled, told, self.y[rows], None if self.speed is None else self.speed[rows])
+        found = found.map(lambda t: t.to(self.device))
+        if self.prepare is None:
+            return found
+        some = [found.map(lambda t, at=at: t[at : at + _SOME]) for at in range(0, len(rows), _SOME)]  # type: ignore[misc]
+        with torch.no_grad():
+            return Signals(torch.cat([self.prepare(one.x, one.lengths, one.speed) for one in some]), None, found.y)
 
     def _laid(self) -> Signals:
         """Puts all windows on the device, read a chunk at a time."""
-        count, windows = len(self.windows), self.windows
-        x = torch.empty(count, windows.window, windows.channels, device=self.device)
-        lengths = None if windows.complete else torch.empty(count, dtype=torch.long, device=self.device)
-        step = self.size()
+        count, step = len(self.windows), self.size()
+        first = self._read(np.arange(min(step, count)))
+        laid = first.map(lambda t: torch.empty(count, *t.shape[1:], dtype=t.dtype, device=self.device))
         for start in range(0, count, step):
-            index = np.arange(start, min(start + step, count))
-            some = self._read(index)
-            x[start : start + len(index)] = some.x
-            if lengths is not None and some.lengths is not None:
-                lengths[start : start + len(index)] = some.lengths
-        return Signals(x, lengths, self.y.to(self.device))
+            some = self._read(np.arange(start, min(start + step, count))) if start else first
+            for whole, part in zip(laid, some, strict=True):
+                if whole is not None and part is not None:
+                    whole[start : start + len(part)] = part
+        return laid
 
 
 def feed_of(
@@ -134,10 +153,15 @@ def feed_of(
     model: nn.Module,
     *,
     resident: bool | None = None,
+    prepared: bool = False,
 ) -> Feed | SignalFeed:
     """Gives the feed of windows of a table or of recordings, for what a model reads and learns.
 
-    Raises: OptionError for windows of one kind and a scaler of the other.
+    Args:
+        prepared: whether a model gets what it prepares of windows itself in their place.
+
+    Raises: OptionError for windows of one kind and a scaler of the other; DataError for recordings without the speed
+        that a model reads.
     """
     if isinstance(data, Windows) and isinstance(scaler, Scaler):
         return Feed(data, scaler, device, future=reads_future(model), resident=resident)
@@ -146,7 +170,30 @@ def feed_of(
             f"Windows of a table need a Scaler, those of recordings a SignalScaler, got {type(data).__name__} and "
             f"{type(scaler).__name__}. Fit a scaler to the train windows."
         )
-    return SignalFeed(data, scaler, device, classes=bool(classes_of(model)), resident=resident)
+    speed = reads_speed(model)
+    if speed and not np.isfinite(data.speeds).all():
+        raise DataError(
+            f"{type(model).__name__} reads the speed of each recording, which is unknown of some in {data.part.name}. "
+            "Name the fact that holds it in turns a minute, or build the model without speeds."
+        )
+    prepare = _prepare_of(model) if prepared else None
+    return SignalFeed(
+        data, scaler, device, classes=bool(classes_of(model)), resident=resident, speed=speed, prepare=prepare
+    )
+
+
+def calibrate(model: nn.Module, feed: Feed | SignalFeed, device: torch.device) -> None:
+    """Shows all train windows once to the parts of a model that ask for them, so that they know their scale."""
+    for part in model.modules():
+        take: Callable[[Iterator[tuple[Tensor | None, ...]]], None] | None = getattr(part, "calibrate", None)
+        if take is not None and isinstance(feed, SignalFeed):
+            batches = feed.batches(np.arange(len(feed.windows)), feed.size())
+            take((one.x, one.lengths, one.speed) for one in (some.map(lambda t: t.to(device)) for some in batches))
+
+
+def _prepare_of(model: nn.Module) -> Prepare | None:
+    found: Iterator[Prepare] = (part.prepare for part in model.modules() if hasattr(part, "prepare"))  # type: ignore[misc]
+    return next(found, None)
 
 
 def classes_of(model: nn.Module) -> int:
@@ -181,7 +228,7 @@ def augmented(augment: Augment, batch: Signals, rng: np.random.Generator, *, cla
     known = batch.map(lambda t: t[seen])
     lengths = np.full(len(known.x), known.x.shape[1]) if known.lengths is None else known.lengths.numpy()
     x, y = augment.apply(known.x.numpy(), lengths, known.y.numpy(), rng, classes=classes or None)
-    return Signals(torch.from_numpy(x), known.lengths, torch.from_numpy(y))
+    return Signals(torch.from_numpy(x), known.lengths, torch.from_numpy(y), known.speed)
 
 
 def _targets(windows: Cuts, *, classes: bool) -> np.ndarray:

@@ -10,6 +10,7 @@ from heedful.data.recordings.pieces import Draw, Part, Parts, Piece
 from heedful.data.recordings.read import read_recordings
 from heedful.data.recordings.resample import detrend, resample
 from heedful.data.recordings.scale import SignalScaler
+from heedful.data.recordings.speed import with_speed
 
 __all__ = [
     "Augment",
@@ -30,4 +31,5 @@ __all__ = [
     "read_recordings",
     "resample",
     "split_recordings",
+    "with_speed",
 ]

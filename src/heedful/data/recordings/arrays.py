@@ -28,7 +28,7 @@ def from_arrays(
     settles it too. An array (recordings, samples) holds recordings of one channel.
 
     Args:
-        label, group, target, part: one value a recording.
+        label, group, target, part: one value a recording; a target may be an array of one number a sample.
 
     Raises: ShapeError for arrays whose axes cannot be told apart, DataError for values of another number.
 
@@ -48,6 +48,8 @@ def from_arrays(
     items = []
     for i, values in enumerate(laid):
         samples, called = chosen(values, Wanted(channels=channels))
+        told: Any = given["target"][i]
+        rows = np.asarray(told, dtype=float) if np.ndim(told) == 1 else None
         items.append(
             Recording(
                 name=names[i],
@@ -55,7 +57,8 @@ def from_arrays(
                 channels=called,
                 label=text(given["label"][i]),
                 group=text(given["group"][i]),
-                target=number(given["target"][i]),
+                target=number(told) if rows is None else None,
+                targets=rows,
                 part=text(given["part"][i]),
             )
         )

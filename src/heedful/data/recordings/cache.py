@@ -19,7 +19,7 @@ from heedful.data.recordings.noun import Recording
 from heedful.data.recordings.readers.common import Found, Wanted
 from heedful.errors import DataError
 
-VERSION = 1
+VERSION = 2
 STEP = 1 << 20
 SAMPLES, ENTRY = "samples.bin", "entry.json"
 Content = tuple[Iterable[Recording], tuple[str, ...], tuple[str, ...]]
@@ -114,19 +114,28 @@ def write_entry(entry: Path, make: Callable[[Path], Content]) -> None:
 
 
 def _put(one: Recording, file: Any) -> dict[str, Any]:
-    """Appends the samples of a recording, time first, and gives what is known of it."""
-    start = file.tell()
-    if pad := -start % 64:
-        file.write(b"\0" * pad)
+    """Appends the samples of a recording, time first, and its targets, and gives what is known of it."""
+    start = _aligned(file)
     for a in range(0, len(one), STEP):
         file.write(np.ascontiguousarray(one.values[:, a : a + STEP].T).data)
+    targets = None
+    if one.targets is not None:
+        targets = _aligned(file)
+        file.write(np.ascontiguousarray(one.targets, dtype=np.float64).data)
     fields = ("name", "scale", "rate", "label", "target", "group", "channels", "part")
     return {name: getattr(one, name) for name in fields} | {
         "facts": dict(one.facts),
         "type": one.values.dtype.str,
-        "offset": start + pad,
+        "offset": start,
         "samples": len(one),
+        "targets": targets,
     }
+
+
+def _aligned(file: Any) -> int:
+    """Goes on at the next multiple of 64 bytes and says where that is."""
+    file.write(b"\0" * (-file.tell() % 64))
+    return int(file.tell())
 
 
 def read_entry(entry: Path) -> Found:
@@ -145,10 +154,11 @@ def read_entry(entry: Path) -> Found:
 
 def _taken(known: dict[str, Any], memory: np.ndarray) -> Recording:
     offset, samples, kind = known.pop("offset"), known.pop("samples"), np.dtype(known.pop("type"))
-    channels = tuple(known.pop("channels"))
+    channels, behind = tuple(known.pop("channels")), known.pop("targets")
     stop = offset + samples * len(channels) * kind.itemsize
     values = memory[offset:stop].view(kind).reshape(samples, len(channels)).T
-    return Recording(values=values, channels=channels, **known)
+    targets = None if behind is None else memory[behind : behind + 8 * samples].view(np.float64)
+    return Recording(values=values, channels=channels, targets=targets, **known)
 
 
 def keep(make: Callable[[Path], Iterable[Recording]], folder: Path, key: Mapping[str, object]) -> tuple[Recording, ...]:

@@ -72,8 +72,17 @@ class Cuts:
 
     @cached_property
     def targets(self) -> np.ndarray:
-        """Each window's target (n,), 64 bits; NaN without one."""
-        return self._of_recordings([np.nan if r.target is None else r.target for r in self.recordings.items], float)
+        """Each window's target (n,), 64 bits: its recording's, or that of its last real sample; NaN without one."""
+        found, last = np.empty(len(self)), self.starts[:, 1] + self.lengths - 1
+        order = np.argsort(self.starts[:, 0], kind="stable")
+        for own in (order[same] for same in _same(self.starts[order, 0])):
+            found[own] = self.recordings[int(self.starts[own[0], 0])].target_at(last[own])
+        return found
+
+    @cached_property
+    def speeds(self) -> np.ndarray:
+        """Speed of each window's recording (n,), 64 bits, in turns a minute; NaN where it is unknown."""
+        return self._of_recordings([one.speed for one in self.recordings.items], np.float64)
 
     @cached_property
     def groups(self) -> np.ndarray:

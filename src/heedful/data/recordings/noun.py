@@ -22,16 +22,20 @@ class Recording:
         scale: what a stored number is multiplied by, one for all channels.
         rate: samples a second; None if unknown.
         label: its class; None if unknown.
-        target: the number that a regression forecasts of it; None if there is none.
+        target: the number that a regression tells of it; None if there is none, or one for each sample.
+        targets: that number of each sample (N,), where it changes within the recording, such as the life that is left;
+            NaN where it is unknown. A window's is that of its last sample.
         group: what must not be split: machine, patient, bearing. A recording without one is a group of its own.
         channels: names of the channels.
         part: "train" or "test" where an archive fixes it.
         facts: what else is known, such as the speed or the load.
+        speed: that of the shaft, in turns a minute, where a model is to read it; see `with_speed`.
         source: the file that it was read from.
 
     Shape:  values (C, N).
     Unit:   that of the stored numbers times `scale`.
-    Raises: DataError for values that are no (C, N) with as many channels as names, or for none.
+    Raises: DataError for values that are no (C, N) with as many channels as names, or for none; for targets of another
+        number than samples, or beside a target.
 
     >>> one = Recording(name="a", values=np.arange(6.0).reshape(1, 6), rate=2.0)
     >>> len(one), one.seconds, one.group_name, one.read(1, 3).tolist()
@@ -44,10 +48,12 @@ class Recording:
     rate: float | None = None
     label: str | None = None
     target: float | None = None
+    targets: np.ndarray | None = None
     group: str | None = None
     channels: tuple[str, ...] = ("signal",)
     part: str | None = None
     facts: Mapping[str, str | float] = field(default_factory=dict)
+    speed: float | None = None
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -55,6 +61,12 @@ class Recording:
             raise DataError(
                 f"The recording '{self.name}' needs samples (channels, N) of the channels {', '.join(self.channels)}, "
                 f"got {self.values.shape}. Leave it out, or read it with other channels."
+            )
+        if self.targets is not None and (self.targets.shape != (len(self),) or self.target is not None):
+            beside = "" if self.target is None else f" beside the target {self.target:g}"
+            raise DataError(
+                f"The recording '{self.name}' needs one target, or one for each of its {len(self):,} samples, got "
+                f"targets {self.targets.shape}{beside}. Give one of them."
             )
 
     def __len__(self) -> int:
@@ -69,6 +81,18 @@ class Recording:
     def group_name(self) -> str:
         """The group, or its own name if it has none."""
         return self.group if self.group is not None else self.name
+
+    @property
+    def has_target(self) -> bool:
+        """Whether a number is known of it, or of some of its samples."""
+        known = self.target if self.targets is None else self.targets
+        return known is not None and bool(np.isfinite(known).any())
+
+    def target_at(self, samples: np.ndarray) -> np.ndarray:
+        """Gives the target at each of the samples (n,), 64 bits; NaN where there is none."""
+        if self.targets is not None:
+            return np.asarray(self.targets[samples], dtype=float)
+        return np.full(len(samples), np.nan if self.target is None else self.target)
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Gives the samples [start, stop) in the recording's unit.
@@ -158,6 +182,10 @@ class Recordings:
         for one in self.items:
             known = (one.name, one.scale, one.rate, one.label, one.target, one.group, one.channels, one.part)
             found.update(repr((*known, one.values.shape, str(one.values.dtype))).encode())
+            if one.speed is not None:
+                found.update(repr(one.speed).encode())
+            if one.targets is not None:
+                found.update(np.ascontiguousarray(one.targets, dtype=float).tobytes())
             step = max(1, (1 << 22) // len(one.channels))
             for start in range(0, len(one), step):
                 found.update(np.ascontiguousarray(one.values[:, start : start + step]).tobytes())

@@ -51,7 +51,8 @@ def read_recordings(
         source: path, name of a sample, arrays (a list, or three axes with many recordings), or `Recordings`.
         label: column of the class, "folder", or for arrays the labels themselves.
         group: column of what must not be split, "folder" (the one below the label's), or for arrays the groups.
-        target: column of the number to forecast, or for arrays the numbers. Where it changes, a table is cut.
+        target: column of the number to tell, or for arrays the numbers. Where it takes a few values in a table, the
+            table is cut there; where it takes many, such as the life that is left, each sample has its own.
         channels: columns, variables or positions to read; for arrays that have no names, what to call them.
         rate: samples a second; recordings of another rate are resampled to it. Or the column that holds it.
         scale: what stored numbers are multiplied by, or the column that holds it.

@@ -52,7 +52,7 @@ def resample(
         values = _empty((len(one.channels), -(-len(one) * up // down)), place)
         for start, part in _resampled(one.values, up, down):
             values[:, start : start + part.shape[1]] = part
-        return replace(one, values=values, rate=rate)
+        return replace(one, values=values, rate=rate, targets=_sampled(one.targets, up, down))
 
     old = {one.rate: sum(1 for other in recordings.items if other.rate == one.rate) for one in recordings.items}
     told = [f"{count} from {was:g}" for was, count in old.items() if was and ratios[was][0] != ratios[was][1]]
@@ -161,6 +161,15 @@ def _resampled(values: np.ndarray, up: int, down: int) -> Iterator[tuple[int, np
             nearest = side + np.minimum(np.rint(np.arange(count) * down / up).astype(int), stop - start - 1)
             made[~known[:, nearest]] = np.nan
         yield start * up // down, made
+
+
+def _sampled(targets: np.ndarray | None, up: int, down: int) -> np.ndarray | None:
+    """Gives each new sample the target of the last old one that is not later."""
+    if targets is None:
+        return None
+    count = -(-len(targets) * up // down)
+    found: np.ndarray = targets[np.minimum(np.arange(count) * down // up, len(targets) - 1)]
+    return found
 
 
 def _padded(values: np.ndarray, start: int, stop: int) -> np.ndarray:

@@ -51,6 +51,7 @@ class Roles:
             label=text(row.get("label")) or one.label,
             group=group,
             target=number(row["target"]) if "target" in row else one.target,
+            targets=None if "target" in row else one.targets,
             rate=number(row.get("rate")) or one.rate,
             scale=number(row.get("scale")) or one.scale,
             part=PARTS.get(part.lower()),
@@ -112,7 +113,7 @@ def by_folders(
 ) -> tuple[list[Recording], list[str]]:
     """Takes label and group from the folders, where that was asked for or nothing else gives a label."""
     tops = {file.folders[:1] for _, file in items}
-    own = not any(one.label for one, _ in items) and not any(one.target is not None for one, _ in items)
+    own = not any(one.label for one, _ in items) and not any(one.has_target for one, _ in items)
     label = "label" in roles.folder or (
         own and not listed and "label" not in roles.named and () not in tops and len(tops) > 1
     )

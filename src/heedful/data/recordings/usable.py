@@ -45,12 +45,10 @@ def same_channels(pairs: Sequence[tuple[Recording, File]]) -> tuple[list[tuple[R
 def labelled(items: Iterable[Recording], *, asked: Iterable[str] = ()) -> tuple[list[Recording], list[Problem]]:
     """Leaves out recordings without the label or target that others have, or that was asked for."""
     items = list(items)
-    needs = [
-        role for role in ("label", "target") if role in asked or any(getattr(one, role) is not None for one in items)
-    ]
+    needs = [role for role in ("label", "target") if role in asked or any(_has(one, role) for one in items)]
     kept, problems = [], []
     for one in items:
-        lacks = [role for role in needs if getattr(one, role) is None]
+        lacks = [role for role in needs if not _has(one, role)]
         if lacks:
             problems.append(
                 Problem(file=one.name, text=f"It has no {' and no '.join(lacks)}. Say it, or leave it out.")
@@ -58,6 +56,10 @@ def labelled(items: Iterable[Recording], *, asked: Iterable[str] = ()) -> tuple[
         else:
             kept.append(one)
     return kept, problems
+
+
+def _has(one: Recording, role: str) -> bool:
+    return one.label is not None if role == "label" else one.has_target
 
 
 def finite(items: Iterable[Recording]) -> tuple[list[Recording], list[Problem], list[Missing]]:

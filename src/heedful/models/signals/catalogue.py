@@ -19,25 +19,30 @@ from heedful.models.signals.places import PUBLISHED_GATES
 from heedful.models.signals.presets import PRESETS
 from heedful.models.signals.shape import SignalShape
 
+AUGMENTS: Mapping[str, Mapping[str, int | float]] = {"archive": {"jitter": 0.05, "scaling": 0.1, "shift": 8}}
+"""What is done to training windows, by recipe; of seven ways on folds of train files it had the smallest log loss."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SignalSpec:
     """A model of signals by name, and how it wants its data.
 
     `summary` says in one sentence what it is. `recipe` names how it is trained: "signals" for long recordings,
-    "archive" for small sets of short series, "article" as a published model's article does. `scaling` is "standard"
-    (each channel by its mean and deviation over the training samples) or another word of the scaler's, `augment` what
-    is done to training windows by default, as options by name. `ensemble` is how many networks vote.
+    "archive" for small sets of short series, "orders" for envelope spectra, "article" as a published model's article
+    does. `scaling` is "standard" (each channel by its mean and deviation over the training samples) or another word of
+    the scaler's, `augment` what is done to training windows by default, as options by name. `reads_speed` says whether
+    it reads the speed of the shaft where that is known. `ensemble` is how many networks vote.
     `build(shape, seed=0)` draws everything from the seed.
     """
 
     name: str
     summary: str
-    recipe: Literal["signals", "archive", "article"]
+    recipe: Literal["signals", "archive", "orders", "article"]
     scaling: Literal["none", "standard", "window"]
     build: Callable[..., nn.Module]
-    augment: Mapping[str, float] = field(default_factory=dict)
+    augment: Mapping[str, int | float] = field(default_factory=dict)
     ensemble: int = 1
+    reads_speed: bool = False
 
 
 def names() -> list[str]:
@@ -73,8 +78,10 @@ def get(name: str) -> SignalSpec:
         summary=_summary(arm),
         recipe=preset.recipe,
         scaling="standard",
+        augment=AUGMENTS.get(preset.recipe, {}),
         build=arm.build,
         ensemble=preset.ensemble,
+        reads_speed=hasattr(preset.network, "reads_speed"),
     )
 
 

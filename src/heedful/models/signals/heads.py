@@ -16,11 +16,13 @@ from heedful.models.signals.shape import SignalShape
 class ClassHead:
     r"""Takes the numbers as scores of classes.
 
-        p = softmax(raw),  q' = (1 - s) q + s / K,  loss = - \sum_k a_k q'_k (1 - p_k)^g ln p_k
+        p = softmax(raw),  q'_k = (1 - s) a_k q_k + s / K \sum_j a_j q_j,  loss = - \sum_k q'_k (1 - p_k)^g ln p_k
 
     q is one at the class of a label, or the soft target itself; without weights a, smoothing s and focal g it is
-    cross entropy. Weights multiply the loss of each class and are not divided out again, so that a loss of one window
-    depends on no other; give weights whose mean over the training windows is 1.
+    cross entropy. A window weighs as its own class does, also in what smoothing spreads over the others: else a rare
+    class of large weight would be called for windows of any. Weights multiply the loss of each class and are not
+    divided out again, so that a loss of one window depends on no other; give weights whose mean over the training
+    windows is 1.
 
     Paper:   focal loss: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, arXiv:1708.02002v2, equation 5;
              label smoothing: Szegedy et al., CVPR 2016, arXiv:1512.00567v3, section 7.
@@ -84,13 +86,13 @@ class ClassHead:
         if not (soft or self.weights or self.focal or self.smoothing):
             return -logs.gather(-1, y.unsqueeze(-1)).squeeze(-1)
         targets = y.to(logs) if soft else functional.one_hot(y.long(), self.classes).to(logs)
-        targets = (1 - self.smoothing) * targets + self.smoothing / self.classes
+        if self.weights is not None:
+            targets = targets * logs.new_tensor(self.weights)
+        targets = (1 - self.smoothing) * targets + self.smoothing * targets.mean(-1, keepdim=True)
         terms = -targets * logs
         if self.focal:
             # A power below one has no finite slope at zero, where a window is told with certainty.
             terms = terms * (1 - logs.exp()).clamp_min(torch.finfo(logs.dtype).tiny).pow(self.focal)
-        if self.weights is not None:
-            terms = terms * logs.new_tensor(self.weights)
         return terms.sum(-1)
 
     def probabilities(self, raw: Tensor) -> Tensor:

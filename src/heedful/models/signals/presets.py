@@ -9,6 +9,7 @@ from typing import Literal
 from heedful.models.signals.fcn import LSTMFCN
 from heedful.models.signals.inception import InceptionTime
 from heedful.models.signals.network import SignalNetwork
+from heedful.models.signals.order_network import OrderNetwork
 from heedful.models.signals.places import Kind
 from heedful.models.signals.resnet import ResNet1d
 from heedful.models.signals.sequential import CNNLSTM, AttentionBiLSTM
@@ -35,7 +36,7 @@ class SignalPreset:
     summary: str
     usual: Usual
     held: Mapping[str, str] = field(default_factory=dict)
-    recipe: Literal["signals", "archive"] = "signals"
+    recipe: Literal["signals", "archive", "orders"] = "signals"
     ensemble: int = 1
 
     @property
@@ -116,5 +117,12 @@ PRESETS: dict[str, SignalPreset] = {
         usual={"image": ("block2",), "pooling": ("pool",)},
         summary="Three blocks of 2-D convolutions over the logarithm of a spectrogram; attention for images has its "
         "places here.",
+    ),
+    "order-envelope": SignalPreset(
+        network=OrderNetwork,
+        usual={"map": ("map",), "sequence": ("map",), "pooling": ("bands",)},
+        recipe="orders",
+        summary="For bearings: one layer over the envelope spectra of 11 bands, over orders of the shaft where its "
+        "speed is known and over frequency where it is not, beside the log spectrum.",
     ),
 }
