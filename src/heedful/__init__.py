@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from heedful.forecasting.backtesting import Backtest, backtest
     from heedful.forecasting.fitting import fit
     from heedful.predicting import predict
+    from heedful.signals.detection.result import Detection
+    from heedful.signals.detection.run import detect
     from heedful.signals.result import Classification
     from heedful.signals.run import classify
     from heedful.trial.across import across
@@ -38,6 +40,8 @@ _HOMES = {
     "Classification": "heedful.signals.result",
     "compare": "heedful.trial.run",
     "Comparison": "heedful.trial.result",
+    "detect": "heedful.signals.detection.run",
+    "Detection": "heedful.signals.detection.result",
     "fit": "heedful.forecasting.fitting",
     "predict": "heedful.predicting",
     "backtest": "heedful.forecasting.backtesting",
@@ -58,6 +62,7 @@ __all__ = [
     "Classification",
     "Classifier",
     "Comparison",
+    "Detection",
     "Forecaster",
     "Study",
     "__version__",
@@ -68,6 +73,7 @@ __all__ = [
     "classify",
     "compare",
     "data",
+    "detect",
     "fit",
     "models",
     "predict",

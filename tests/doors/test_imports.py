@@ -101,6 +101,7 @@ INSIDE = {
     "tuning": {"forecasting", "models", "train", "bundle", "data", "errors", "files"},
     "signals": {
         "attention",
+        "bundle",
         "data",
         "errors",
         "explanation",
@@ -113,7 +114,7 @@ INSIDE = {
         "train",
         "trial",
     },
-    "report": {"trial", "data", "metrics", "baselines", "errors", "files"},
+    "report": {"trial", "signals", "data", "metrics", "baselines", "errors", "files"},
 }
 STANDARD = sys.stdlib_module_names
 

@@ -1,6 +1,6 @@
 """The command line: the same verbs as Python, with the same words."""
 
-from heedful.cli import audit, compare, forecast, names, signals, tune  # each adds its commands to `app`
+from heedful.cli import audit, compare, detect, forecast, names, signals, tune  # each adds its commands to `app`
 from heedful.cli.common import DONE, OUR_BUG, STOPPED, USAGE, WRONG_INPUT, app
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "app",
     "audit",
     "compare",
+    "detect",
     "forecast",
     "main",
     "names",

@@ -69,6 +69,13 @@ def classify(
         str, typer.Option(help="auto, weights, focal, oversample, undersample or none, for uneven classes.")
     ] = "auto",
     scaling: Annotated[str | None, typer.Option(help="standard (by train), window (each by itself) or none.")] = None,
+    speed: Annotated[
+        str | None,
+        typer.Option(help="Fact that holds turns a minute, for order-envelope; several: the first that is there."),
+    ] = None,
+    defects: Annotated[
+        str | None, typer.Option(help="Orders of a bearing's defects in turns of its shaft, as 3.585,5.415.")
+    ] = None,
     jitter: Annotated[float, typer.Option(help="Noise on train windows, in deviations.")] = 0.0,
     gain: Annotated[float, typer.Option(help="Deviation of the factor that train windows are multiplied by.")] = 0.0,
     cutmix: Annotated[float, typer.Option(help="Share of train windows with a stretch of another one.")] = 0.0,
@@ -93,12 +100,12 @@ def classify(
             group=group,
             target=target,
             channels=words(channels),
-            rate=_rate(rate),
+            rate=rate_or_column(rate),
             test=test,
             index=index,
             pattern=pattern,
             recording=recording,
-            scale=_rate(scale),
+            scale=rate_or_column(scale),
             cache=cache,
             say=lambda text: typer.echo(f"  {text}", err=True),
             split=split,
@@ -118,6 +125,8 @@ def classify(
             imbalance=imbalance,
             augment=augment or None,
             scaling=scaling,
+            speed=words(speed),
+            defects=None if defects is None else numbers("--defects", defects),
             log=log,
             jobs=jobs,
             max_minutes=max_minutes,
@@ -131,7 +140,7 @@ def classify(
     return DONE if result.finished else STOPPED
 
 
-def _rate(text: str | None) -> float | str | None:
+def rate_or_column(text: str | None) -> float | str | None:
     try:
         return None if text is None else float(text)
     except ValueError:
@@ -140,7 +149,7 @@ def _rate(text: str | None) -> float | str | None:
 
 def _values(text: str | None) -> list[str | float] | None:
     found = words(text)
-    return None if found is None else [one if (number := _rate(one)) is None else number for one in found]
+    return None if found is None else [one if (number := rate_or_column(one)) is None else number for one in found]
 
 
 def _show(result: Classification, quiet: bool) -> None:

@@ -86,6 +86,8 @@ class SignalBundle:
                 classes=self.shape.classes,
                 window=self.shape.window,
                 rate=self.shape.rate,
+                speed=self.shape.speed,
+                defects=self.shape.defects,
             ),
             scaling=self.scaler.kind,
             seen=self.scaler.recordings,
@@ -151,6 +153,8 @@ class _Sizes(_Part):
     classes: int
     window: PositiveInt
     rate: PositiveFloat | None
+    speed: bool = False
+    defects: tuple[float, ...] = ()
 
 
 class _Facts(_Part):

@@ -52,6 +52,7 @@ def describe(
             "augment": None if field.augment is None else asdict(field.augment),
             "scaling": field.scaling,
             "keep": keep,
+            **({"speed": field.speed, "defects": field.defects} if field.speed else {}),
             **named,
         },
         "versions": versions(),

@@ -18,8 +18,12 @@ from heedful.data.recordings import (
     folds,
     read_recordings,
     split_recordings,
+    with_speed,
 )
+from heedful.data.recordings.speed import OBVIOUS
 from heedful.errors import DataError, OptionError
+from heedful.models.signals import get
+from heedful.signals.baselines import SUMMARIES
 from heedful.signals.result import Fold
 
 SAMPLE = "bearings"
@@ -181,6 +185,29 @@ def _read(data: Any, label: Any, target: Any, reading: dict[str, Any]) -> Record
     if label is not None:
         raise OptionError("Recordings hold their labels, got a label too. Leave it out, or set theirs.")
     return read_recordings(data, **reading)
+
+
+def spoken(
+    recordings: Recordings, speed: str | Sequence[str] | None, defects: Sequence[float] | None, models: Sequence[str]
+) -> tuple[Recordings, tuple[str, ...]]:
+    """Gives recordings the speeds of their shafts, if a model reads them, and the facts that they were taken from.
+
+    Raises: OptionError for a speed or orders of defects that no model reads, or orders that are not above 0.
+    """
+    readers = [name for name in models if name != "default" and name not in SUMMARIES and get(name).reads_speed]
+    if not readers:
+        if speed is not None or defects is not None:
+            what = "speed" if speed is not None else "defects"
+            raise OptionError(
+                f"{what} is for models that read the speed of the shaft, got {', '.join(models)}. Name order-envelope "
+                "among the models, or leave it out."
+            )
+        return recordings, ()
+    if defects is not None and (not defects or min(defects) <= 0):
+        raise OptionError(f"defects needs orders above 0, in turns of the shaft, got {tuple(defects)}. Leave it out.")
+    found = with_speed(recordings, speed)
+    names = (speed,) if isinstance(speed, str) else tuple(speed or OBVIOUS)
+    return found, names if any(one.speed is not None for one in found.items) else ()
 
 
 def window_of(recordings: Recordings) -> int | None:

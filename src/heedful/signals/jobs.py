@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,9 @@ from heedful.signals.calibration import temperature
 from heedful.signals.result import Fold, SignalTrial
 from heedful.signals.units import in_units
 from heedful.train import Fit, Recipe, fit, logits
+from heedful.train.feed import apply
 from heedful.train.machine import one_thread
+from heedful.train.signals import feed_of
 from heedful.trial.result import RecordedMap
 
 IMBALANCE = ("auto", "none", "weights", "focal", "oversample", "undersample")
@@ -46,6 +49,8 @@ class Field:
         imbalance: one of `IMBALANCE`, but for those that `cut` has done.
         augment: what is done to train windows; None leaves each model its own.
         scaling: how windows are scaled; None leaves each model its own.
+        speed: the facts that the recordings' speeds were taken from, for a bundle to remember.
+        defects: orders of a bearing's defects, for models that look for them where speeds are known.
     """
 
     folds: tuple[Fold, ...]
@@ -56,12 +61,18 @@ class Field:
     imbalance: str = "auto"
     augment: Augment | None = None
     scaling: str | None = None
+    speed: tuple[str, ...] = ()
+    defects: tuple[float, ...] = ()
 
     @property
     def shape(self) -> SignalShape:
-        """Sizes that a model is built for."""
+        """Sizes that a model is built for; speeds are told if those of all recordings are known."""
         train = self.folds[0].train
-        return SignalShape(train.channels, self.classes, train.window, train.recordings.rate)
+        rate = train.recordings.rate
+        told = rate is not None and all(one.speed is not None for one in train.recordings.items)
+        return SignalShape(
+            train.channels, self.classes, train.window, rate, speed=told, defects=self.defects if told else ()
+        )
 
     def fold(self, name: str) -> Fold:
         """Gives a fold by its name."""
@@ -121,10 +132,18 @@ def own_recipe(name: str, train: Cuts) -> Recipe:
     """Gives the recipe of a name for so many windows."""
     if name == "article":
         return Recipe.article()
+    if name == "orders":
+        return Recipe.orders()
     made = {"archive": Recipe.archive, "signals": Recipe.signals}
     if name not in made:
-        raise unknown("recipe", name, (*made, "article"))
+        raise unknown("recipe", name, (*made, "orders", "article"))
     return made[name](len(train))
+
+
+def own_augment(model: str) -> Augment | None:
+    """Gives what is done to train windows of a model by default; None if nothing is."""
+    wanted: dict[str, Any] = dict(get(model).augment)
+    return Augment(**wanted) if wanted else None
 
 
 def build(model: str, field: Field, fold: Fold, seed: int) -> nn.Module:
@@ -166,7 +185,7 @@ def _trained(job: SignalJob, field: Field, deadline: float | None, tick: Callabl
     with one_thread():
         fold, spec, [seed] = field.fold(job.fold), get(job.model), job.seeds
         scaler = SignalScaler.fit(fold.train, field.scaling or spec.scaling)
-        augment = field.augment
+        augment = field.augment or own_augment(job.model)
         tries = []
         for recipe in field.recipes_for(job.model, fold):
             net = build(job.model, field, fold, seed)
@@ -254,12 +273,10 @@ def recorded(net: nn.Module, cuts: Cuts, scaler: SignalScaler) -> tuple[Recorded
     The numbers of the windows are `shown(cuts)`.
     """
     index = shown(cuts)
-    x, lengths = cuts.read(index)
-    given = torch.from_numpy(scaler.apply(x, lengths))
-    sizes = None if cuts.complete else torch.from_numpy(lengths)
+    feed = feed_of(cuts, scaler, torch.device("cpu"), net, resident=False)
     try:
         with record(net.eval()) as maps, torch.inference_mode():
-            net(given, sizes)
+            apply(net, feed.gather(index))
     except OptionError:
         return ()
     found, left = [], _MAPS

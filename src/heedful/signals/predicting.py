@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from heedful.data.recordings import Cuts, Part, Piece, Recordings, cut, read_recordings
+from heedful.data.recordings import Cuts, Part, Piece, Recordings, cut, read_recordings, with_speed
+from heedful.data.recordings.speed import OBVIOUS
 from heedful.errors import DataError
 from heedful.signals import baselines
 from heedful.signals.bundle import SignalBundle
 from heedful.signals.scores import softmax, vote
 from heedful.train import logits
+from heedful.train.feed import reads_speed
 
 UNLIKE = 4.0
 """Deviations of the log level from that of the train windows beyond which a window is unlike all of them."""
 
 
-def predict(bundle: SignalBundle | str | Path, data: Any, *, windows: bool = False, **reading: Any) -> pd.DataFrame:
+def predict(
+    bundle: SignalBundle | str | Path,
+    data: Any,
+    *,
+    windows: bool = False,
+    speed: str | Sequence[str] | None = None,
+    **reading: Any,
+) -> pd.DataFrame:
     """Says of new recordings which class they are, or which number they stand for.
 
     Args:
@@ -27,13 +37,14 @@ def predict(bundle: SignalBundle | str | Path, data: Any, *, windows: bool = Fal
         data: files or arrays as `heedful.data.recordings.read_recordings` takes them; the rate of the bundle is
             brought about where theirs is known.
         windows: one row a window in place of one a recording.
+        speed: fact that holds the speed of the shaft, for a model that reads it; that of its training by default.
         reading: further words of `read_recordings`.
 
     Returns: of each recording its windows, the class said, its probability, the share of windows that say so by
         themselves, and the share that is far louder or quieter than any that was trained on ("unlike"); of a
         regression the mean and its spread over windows. Notes stand in `attrs["notes"]`.
 
-    Raises: DataError for recordings of other channels, or shorter ones than can be read.
+    Raises: DataError for recordings of other channels, shorter ones than can be read, or without a speed that is read.
     """
     made = bundle if isinstance(bundle, SignalBundle) else SignalBundle.load(bundle)
     reading.setdefault("rate", made.shape.rate)
@@ -43,11 +54,30 @@ def predict(bundle: SignalBundle | str | Path, data: Any, *, windows: bool = Fal
             f"{made.model} reads {made.shape.channels} channels ({', '.join(made.channels)}), got "
             f"{len(found.channels)} ({', '.join(found.channels)}). Name those to read."
         )
+    found = _spoken(found, made, speed)
     cuts = _laid(found, made)
     raw = logits(made.ready, cuts, made.scaler)
     table = _of_windows(cuts, made, raw) if windows else _of_recordings(cuts, made, raw)
     table.attrs["notes"] = [*found.notes, *map(str, found.problems), *cuts.notes]
     return table
+
+
+def _spoken(found: Recordings, made: SignalBundle, speed: str | Sequence[str] | None) -> Recordings:
+    """Gives recordings the speeds that the model reads, if it does.
+
+    Raises: DataError where one is unknown.
+    """
+    if not reads_speed(made.ready):
+        return found
+    names = made.facts.get("speed") or OBVIOUS
+    known = {name for one in found.items for name in one.facts}
+    told = with_speed(found, speed if speed is not None else [name for name in names if name in known])
+    if any(one.speed is None for one in told.items):
+        raise DataError(
+            f"{made.model} reads the speed of each recording in turns a minute, which is unknown of some of "
+            f"'{found.name}'. It was trained on the facts {', '.join(names)}: give them, or speed='the fact'."
+        )
+    return told
 
 
 def _laid(found: Recordings, made: SignalBundle) -> Cuts:

@@ -15,7 +15,7 @@ from heedful.models.signals import get
 from heedful.signals import baselines
 from heedful.signals.described import describe, makings
 from heedful.signals.family import questions, sized
-from heedful.signals.inputs import Cutting, checked, open_recordings, window_of
+from heedful.signals.inputs import Cutting, checked, open_recordings, spoken, window_of
 from heedful.signals.jobs import IMBALANCE, Field, plan_jobs
 from heedful.signals.result import MARGIN, Classification
 from heedful.signals.store import open_store
@@ -67,6 +67,8 @@ def classify(
     imbalance: str = "auto",
     augment: Augment | None = None,
     scaling: str | None = None,
+    speed: Words | None = None,
+    defects: Sequence[float] | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     keep: str = "best",
@@ -113,6 +115,9 @@ def classify(
             "oversample", "undersample" or "none".
         augment: what is done to train windows; by default what each model is trained with.
         scaling: "standard" (by train), "window" (each by itself) or "none"; by default each model's own.
+        speed: fact that holds the speed of the shaft in turns a minute, or several, of which the first is taken that a
+            recording has; obvious names such as "rpm" are found. Read by `order-envelope`.
+        defects: orders of the bearing's defects in turns of the shaft, such as (3.585, 5.415) of a SKF 6205's races.
         out: folder for scores.csv, predictions.csv, votes.csv, training.csv, run.json, report.html and bundles; "auto"
             names one under heedful-runs; None writes nothing.
         overwrite: starts afresh in a folder that holds another run.
@@ -154,6 +159,7 @@ def classify(
         cache=cache,
         say=say,
     )
+    recordings, facts = spoken(recordings, speed, defects, _asked(models, attention, backbone))
     cutting = Cutting(
         split=split,
         sizes=_three(sizes),
@@ -174,6 +180,8 @@ def classify(
         imbalance="none" if cutting.balance else imbalance,
         augment=augment,
         scaling=scaling,
+        speed=facts,
+        defects=tuple(float(order) for order in defects or ()),
     )
     asked = sized(questions(attention, backbone), field.shape) if attention is not None else ()
     names = _models(models, asked, made[0].train.window)
@@ -209,6 +217,13 @@ def classify(
     finally:
         if store is not None:
             store.close()
+
+
+def _asked(models: str | Sequence[str], attention: Words | None, backbone: Words) -> list[str]:
+    """Lists the names of models that were given, backbones too where there are attentions to put into them."""
+    given = (models, *((backbone,) if attention is not None else ()))
+    named = [one.split(",") if isinstance(one, str) else one for one in given]
+    return [word.strip() for words in named for word in words if word.strip()]
 
 
 def _three(sizes: Sequence[float]) -> tuple[float, float, float]:

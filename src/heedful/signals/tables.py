@@ -32,6 +32,8 @@ def scores(result: Classification) -> pd.DataFrame:
 
 
 def _scored(cuts: Cuts, said: np.ndarray, temperature: float) -> dict[str, float]:
+    if not np.isfinite(said).all():  # it did not train
+        return dict.fromkeys(measured.metrics_of(len(cuts.classes)), float("nan"))
     if not cuts.classes:
         return measured.regression(cuts.targets, said[:, 0])
     found = measured.classification(cuts.labels, softmax(said, temperature))
@@ -62,7 +64,8 @@ def by_fold(result: Classification) -> pd.DataFrame:
     frame = result.scores
     own = frame[(frame["split"] == "test") & (frame["metric"] == result.ranked_by)]
     table = own.groupby(["model", "fold"], sort=False)["value"].mean().unstack()
-    return table.loc[list(result.summary.index), [fold.name for fold in result.folds]]
+    # A run that ended early may have folds without any trial: their columns are empty.
+    return table.reindex(index=list(result.summary.index), columns=[fold.name for fold in result.folds])
 
 
 def predictions(result: Classification) -> pd.DataFrame:

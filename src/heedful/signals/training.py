@@ -26,12 +26,14 @@ def train(
     imbalance: str = "auto",
     scaling: str | None = None,
     augment: Augment | None = None,
+    defects: Sequence[float] = (),
 ) -> SignalBundle:
     """Trains a model of all recordings but those that decide when to stop, and bundles the best of its seeds.
 
     Args:
         window: samples of a window; None takes recordings whole.
         validation: share of the groups that decides when to stop; 0 takes none, and the train loss decides.
+        defects: orders of a bearing's defects, for a model that looks for them; recordings then need a speed.
         classes: 0 to tell a number; the recordings' classes by default.
 
     Raises: OptionError for a share outside 0 and 1; as `heedful.classify` for recordings that cannot be used.
@@ -55,6 +57,7 @@ def train(
         imbalance="none" if resample else imbalance,
         scaling=scaling,
         augment=augment,
+        defects=tuple(defects),
     )
     heard = [ground.run(SignalJob(model=model, seeds=(seed,), fold=""))[0] for seed in seeds]
     return bundle_of(min(heard, key=lambda one: loss_of(one.trial)), ground, whole=window is None)

@@ -49,8 +49,8 @@ class InUnits(nn.Module):
         self.register_buffer("centre", torch.tensor(centre, dtype=torch.float32))
         self.register_buffer("spread", torch.tensor(spread, dtype=torch.float32))
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        raw: Tensor = self.net(x, lengths)
+    def forward(self, x: Tensor, lengths: Tensor | None = None, speed: Tensor | None = None) -> Tensor:
+        raw: Tensor = self.net(x, lengths) if speed is None else self.net(x, lengths, speed)
         return raw * self.spread + self.centre
 
 

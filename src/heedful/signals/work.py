@@ -230,7 +230,13 @@ def bundle_of(one: Heard, ground: Field, *, whole: bool, facts: Mapping[str, Any
         temperature=trial.temperature,
         levels=levels_of(baselines.rms(train, index)),
         notes=trial.notes,
-        facts={"fold": trial.fold, "loss": loss_of(trial), "versions": versions(), **(facts or {})},
+        facts={
+            "fold": trial.fold,
+            "loss": loss_of(trial),
+            "versions": versions(),
+            **({"speed": list(ground.speed)} if ground.speed else {}),
+            **(facts or {}),
+        },
     )
 
 

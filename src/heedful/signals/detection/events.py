@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from heedful.errors import ShapeError
 
@@ -27,7 +28,7 @@ class Points:
         start: first row or sample that a point stands for.
         stop: the one after its last.
         when: a stamp, seconds, or a number of the row or sample: where a point begins; `ends`: where it ends.
-        unit: what `when` is: "time", "seconds" or "sample".
+        unit: what `when` is: "time", "row", "seconds" or "sample".
         truth: whether a point is known to be an anomaly; None if nothing is known.
         a_day: points a day; None if that is unknown.
 
@@ -54,19 +55,15 @@ class Points:
     def __len__(self) -> int:
         return len(self.source)
 
+    def at(self, times: pd.DatetimeIndex) -> Points:
+        """Gives the same points with stamps in place of seconds: one of each row."""
+        when = np.asarray(times[self.start].astype(str))
+        return replace(self, when=when, ends=np.asarray(times[self.stop - 1].astype(str)), unit="time")
+
     def take(self, index: np.ndarray) -> Points:
         """Gives the points `index` alone."""
-        return Points(
-            names=self.names,
-            source=self.source[index],
-            start=self.start[index],
-            stop=self.stop[index],
-            when=self.when[index],
-            ends=self.ends[index],
-            unit=self.unit,
-            truth=None if self.truth is None else self.truth[index],
-            a_day=self.a_day,
-        )
+        own = {name: getattr(self, name)[index] for name in ("source", "start", "stop", "when", "ends")}
+        return replace(self, truth=None if self.truth is None else self.truth[index], **own)
 
 
 def events(flags: np.ndarray, source: np.ndarray, *, merge: int = 0) -> tuple[Event, ...]:

@@ -22,10 +22,10 @@ class Measure:
 
 
 LABELLED = (
+    Measure(name="composite_f1", heading="composite F1", larger_is_better=True),
     Measure(name="range_f1", heading="range F1", larger_is_better=True),
     Measure(name="range_precision", heading="range precision", larger_is_better=True),
     Measure(name="range_recall", heading="range recall", larger_is_better=True),
-    Measure(name="composite_f1", heading="composite F1", larger_is_better=True),
     Measure(name="event_recall", heading="event recall", larger_is_better=True),
     Measure(name="precision", heading="precision", larger_is_better=True),
     Measure(name="recall", heading="recall", larger_is_better=True),
@@ -66,7 +66,7 @@ def measure(
     Returns: of points without labels the share of alarms and the number of events; with labels precision, recall and
         F1 of points, of ranges (Tatbul et al. 2018), the share of events met and its F1 with the precision of points
         (composite: Garg et al., "An evaluation of anomaly detection and diagnosis in multivariate time series", 2021,
-        arXiv:2109.11428v1), AUROC and AUPRC of the scores, and false alarms; NaN where there is nothing to count.
+        arXiv:2109.11428), AUROC and AUPRC of the scores, and false alarms; NaN where there is nothing to count.
 
     >>> from heedful.signals.detection.events import Points
     >>> place = np.arange(4)
@@ -99,8 +99,10 @@ def measure(
         "event_recall": _share(np.array(met, bool)),
         "false_alarm_rate": _share(alarms[~truth]),
         "false_events": float(wrong),
-        "false_a_day": wrong / ((~truth).sum() / points.a_day) if points.a_day and not truth.all() else float("nan"),
-        "false_a_thousand": 1000 * wrong / (~truth).sum() if not truth.all() else float("nan"),
+        "false_a_day": wrong / (int((~truth).sum()) / points.a_day)
+        if points.a_day and not truth.all()
+        else float("nan"),
+        "false_a_thousand": 1000 * wrong / int((~truth).sum()) if not truth.all() else float("nan"),
     }
     found["range_f1"] = _harmonic(found["range_precision"], found["range_recall"])
     found["composite_f1"] = _harmonic(precision, found["event_recall"])

@@ -87,9 +87,9 @@ def _found(one: Event, others: Sequence[Event], rule: RangeRule, existence: floa
 
 def _bias(length: int, bias: str) -> np.ndarray:
     """Weighs the points of an event (length,), as figure 2 of the paper does."""
-    place = np.arange(1, length + 1, dtype=float)
-    if bias == "flat":
-        return np.ones(length)
-    if bias == "middle":
-        return np.minimum(place, place[::-1])
-    return place if bias == "back" else place[::-1]
+    place: np.ndarray = np.arange(1, length + 1, dtype=float)
+    if bias == "back":
+        return place
+    back = place[::-1]
+    weights: np.ndarray = {"flat": np.ones(length), "front": back}.get(bias, np.minimum(place, back))
+    return weights

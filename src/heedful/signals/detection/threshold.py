@@ -58,17 +58,28 @@ def conformal(scores: np.ndarray, alarm_rate: float) -> Threshold:
     >>> conformal(np.arange(1.0, 100.0), 0.05)
     Threshold(value=95.0, alarm_rate=0.05, windows=99, rank=95)
     """
+    known = np.sort(scores[np.isfinite(scores)])
+    check_rate(alarm_rate, len(known))
+    rank = _rank(alarm_rate, len(known))
+    return Threshold(value=float(known[rank - 1]), alarm_rate=alarm_rate, windows=len(known), rank=rank)
+
+
+def check_rate(alarm_rate: float, windows: int) -> None:
+    """Makes sure that so many calibration windows can promise an alarm rate.
+
+    Raises: OptionError for a rate outside 0 and 1; DataError for too few windows, with how many are needed.
+    """
     if not 0 < alarm_rate < 1:
         raise OptionError(f"detect needs an alarm rate between 0 and 1, got {alarm_rate:g}. Usual is 0.01.")
-    known = np.sort(scores[np.isfinite(scores)])
-    rank = math.ceil((len(known) + 1) * (1 - alarm_rate) - 1e-9)
-    if rank > len(known):
-        least = smallest_rate(len(known))
+    if _rank(alarm_rate, windows) > windows:
         raise DataError(
             f"An alarm rate of {alarm_rate:g} needs at least {fewest(alarm_rate):,} calibration windows, got "
-            f"{len(known):,}. Ask for {least:.2g} or more, a shorter step, or give the train part more."
+            f"{windows:,}. Ask for {smallest_rate(windows):.2g} or more, a shorter step, or give the train part more."
         )
-    return Threshold(value=float(known[rank - 1]), alarm_rate=alarm_rate, windows=len(known), rank=rank)
+
+
+def _rank(alarm_rate: float, windows: int) -> int:
+    return math.ceil((windows + 1) * (1 - alarm_rate) - 1e-9)
 
 
 def fewest(alarm_rate: float) -> int:
