@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 WORKERS ?= auto
 
-.PHONY: demo test check format bench bench-accuracy bench-signals bench-statistics clean
+.PHONY: demo test check format bench bench-accuracy bench-signals bench-cwru bench-statistics clean
 
 demo: $(VENV)/.installed
 	$(BIN)/heedful compare
@@ -33,6 +33,10 @@ bench-accuracy: $(VENV)/.installed-test
 # Classifiers on UCR sets: hours on two cores; what is finished is not repeated. The long sets: SIGNALS=--long.
 bench-signals: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.signals $(SIGNALS)
+
+# Bearings held out of the CWRU set: half an hour on two cores; what is finished is not repeated.
+bench-cwru: $(VENV)/.installed-test
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.cwru $(CWRU)
 
 # Size and power of the trial's statistics, minutes on two cores; what is finished is not repeated.
 bench-statistics: $(VENV)/.installed-test

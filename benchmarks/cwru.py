@@ -129,7 +129,7 @@ def f1_by_fold(name: str, model: str, out: Path) -> pd.DataFrame:
     home = next((path for path in homes if path.exists()), None)
     if home is None:
         return pd.DataFrame()
-    frame = pd.read_csv(home)
+    frame = pd.read_csv(home, dtype={"fold": str})
     frame["fold"] = frame["fold"].fillna("test")
     own = frame[(frame["model"] == model) & (frame["split"] == "test") & (frame["metric"] == "macro_f1")]
     return 100 * own.pivot_table(
@@ -154,27 +154,24 @@ def of_classes(name: str, model: str, out: Path) -> pd.DataFrame:
 def table(names: Sequence[str], models: Sequence[str], out: Path) -> None:
     for name in names:
         print(f"\n{name}: {PROTOCOLS[name].text}. Macro-F1 in percent.\n")
-        head = False
-        for model in (*BASELINES, *models):
-            own = f1_by_fold(name, model, out)
-            if own.empty:
-                continue
-            if not head:
-                columns = [*own.columns, *(["mean"] if len(own.columns) > 1 else [])]
-                print(f"| model | seeds | {' | '.join(columns)} |\n|{' --- |' * (len(columns) + 2)}")
-                head = True
-            means = own.copy()
-            if len(own.columns) > 1:
-                means["mean"] = own.mean(axis=1)
-            cells = [_cell(means[column]) for column in means.columns]
+        found = {model: f1_by_fold(name, model, out) for model in (*BASELINES, *models)}
+        found = {model: own for model, own in found.items() if not own.empty}
+        for number, (model, own) in enumerate(found.items()):
+            means = own if len(own.columns) == 1 else own.assign(mean=own.mean(axis=1))
+            if not number:
+                print(head("model", "seeds", *means.columns))
             seeds = "" if model in BASELINES else str(len(own))
-            print(f"| `{model}` | {seeds} | {' | '.join(cells)} |")
-        if ORDERS in models and (folder(name, ORDERS, out) / "predictions.csv").exists():
-            found = of_classes(name, ORDERS, out)
+            print(f"| `{model}` | {seeds} | {' | '.join(_cell(means[column]) for column in means.columns)} |")
+        if ORDERS in found:
             print(f"\nF1 of each class by `{ORDERS}`, mean over seeds:\n")
-            print(f"| fold | {' | '.join(found.columns)} |\n|{' --- |' * (len(found.columns) + 1)}")
-            for fold, row in found.iterrows():
+            classes = of_classes(name, ORDERS, out)
+            print(head("fold", *classes.columns))
+            for fold, row in classes.iterrows():
                 print(f"| {fold or 'test'} | {' | '.join(f'{value:.1f}' for value in row)} |")
+
+
+def head(*columns: str) -> str:
+    return f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}"
 
 
 def _cell(values: pd.Series) -> str:

@@ -275,6 +275,17 @@ def test_a_class_with_one_group_is_told_to_measure_recordings() -> None:
     assert "one group only" not in read(result)
 
 
+def test_a_network_that_did_not_train_is_named_and_the_others_keep_their_page() -> None:
+    result = make()
+    lost = [
+        replace(one, test=np.full_like(one.test, np.nan)) if (one.model, one.seed) == ("wdcnn", 1) else one
+        for one in result.trials
+    ]
+    text = read(replace(result, trials=tuple(lost)))
+    assert "Did not train, what it says is not a number: wdcnn (1)." in text
+    assert "Did not train" not in read(result)
+
+
 # --- what was read ----------------------------------------------------------------------------------------------
 
 
@@ -452,6 +463,16 @@ def test_a_long_name_of_a_class_is_not_cut() -> None:
     long = "the outer race of the bearing at the drive end, orthogonal to the load zone, {}"
     text = read(make(named=long))
     assert text.count(long.format(1)) >= 3
+
+
+def test_long_names_stand_whole_beside_a_matrix_and_by_number_below_it() -> None:
+    axes = figures(render(make(named="the outer race at the drive end, orthogonal to the load zone {}")))["mistakes-0"][
+        "layout"
+    ]
+    assert axes["xaxis"]["ticktext"] == ["<b>1</b>", "<b>2</b>", "<b>3</b>"]
+    names = [re.sub("<[^>]*>", " ", name) for name in axes["yaxis"]["ticktext"]]
+    assert " ".join(names[1].split()) == "the outer race at the drive end, orthogonal to the load zone 1 2"
+    assert figures(render(make()))["mistakes-0"]["layout"]["xaxis"]["ticktext"] == ["class 0", "class 1", "class 2"]
 
 
 def test_the_chinese_page_is_chinese_but_for_names() -> None:

@@ -51,9 +51,9 @@ def test_test_files_decide_nothing_of_a_net(archive, tmp_path):
 
 
 def test_recipes_are_compared_on_train_files_alone(archive, tmp_path):
-    before = bench.held_out("Sign", "mlstm-fcn", "augment", 1.0, recipe_of=short)
+    before = bench.held_out("Sign", "mlstm-fcn", "as used", 1.0, recipe_of=short)
     write(archive, "TEST", np.full((9, 24), 7.0), np.ones(9, int))
-    after = bench.held_out("Sign", "mlstm-fcn", "augment", 1.0, recipe_of=short)
+    after = bench.held_out("Sign", "mlstm-fcn", "as used", 1.0, recipe_of=short)
     assert before["cases"] == 9
     assert (before["errors"], before["loss"]) == (after["errors"], after["loss"])
 

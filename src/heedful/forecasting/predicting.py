@@ -97,7 +97,7 @@ def roll(bundle: Bundle, frame: pd.DataFrame, rows: int, levels: Sequence[float]
             "Give a table with more rows."
         )
     starts = range(first, int(place[-1]) + 1 if rows else first, horizon)
-    longer = _lengthened(series, starts[-1] + horizon - len(series) if rows else 0)
+    longer = lengthened(series, starts[-1] + horizon - len(series) if rows else 0)
     span = Span(series=longer, part="future", start=first, stop=len(longer))
     laid = Windows(span=span, window=window, horizon=horizon, runs=tuple((s - window, 1) for s in starts))
     said = forecasts(bundle.ready, laid, bundle.scaler, bundle.intervals, wanted)
@@ -227,7 +227,7 @@ def _blanked(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**blank, **{_FILLED: 1.0})
 
 
-def _lengthened(series: Series, rows: int) -> Series:
+def lengthened(series: Series, rows: int) -> Series:
     """Repeats the last row, unobserved, so that a last block of fewer rows than the horizon has its windows."""
     if rows <= 0:
         return series

@@ -115,6 +115,10 @@ def cost(page: Page, comparison: Compared) -> go.Figure:
             col=column,
         )
         figure.update_xaxes(title_text=say(f"axis.{name}{page.one}"), row=1, col=column)
+        values = networks[name].to_numpy(dtype=np.float64)
+        if np.nanmax(values) < 2 * np.nanmin(values):  # decades would be far apart, and marks between them unreadable
+            linear = {"type": "linear", "range": [0, 1.1 * np.nanmax(values)]}
+            figure.update_xaxes(linear, row=1, col=column)
         for baseline, row in table[known].iterrows():
             last = {"annotation_text": label(str(baseline)), "annotation_position": "top right"}
             figure.add_hline(

@@ -185,7 +185,7 @@ def _quotas(sizes: list[int], room: int) -> list[int]:
     """
     found = [0] * len(sizes)
     for _ in range(room):
-        open_ = [i for i, size in enumerate(sizes) ]
+        open_ = [i for i, size in enumerate(sizes) if found[i] < size]
         if not open_:
             break
         found[min(open_, key=lambda i: (found[i], i))] += 1

@@ -24,6 +24,7 @@ from heedful.signals.detection import recordings, tables, windows
 from heedful.signals.detection.asked import Asked
 from heedful.signals.detection.autoencoder import summary
 from heedful.signals.detection.bundle import Alarm, DetectorBundle, load
+from heedful.signals.detection.labels import marks_of, without
 from heedful.signals.detection.result import Detection
 from heedful.signals.detection.sources import Source
 from heedful.signals.detection.tracks import Track
@@ -89,7 +90,7 @@ def table_again(bundle: Bundle, alarm: Alarm, table: Table, label: str | None, c
 
     Raises: DataError for a table that is not read as the one that was trained on, or too short.
     """
-    read = tables.without(table, label)
+    read = without(table, label)
     reading = bundle.reading
     named = columns.time if columns.time is not None else reading.time
     named = named if named is False or named in [str(name) for name in read.frame.columns] else None
@@ -116,7 +117,7 @@ def table_again(bundle: Bundle, alarm: Alarm, table: Table, label: str | None, c
     marks = None
     if label is not None:
         words = replace(columns, targets=bundle.targets, time=named)
-        marks = tables.marks_of(table, read, words, label, series)
+        marks = marks_of(table, read, words, label, series)
     track = Track(
         model=bundle.model,
         seed=int(bundle.facts.get("seed", 0)),
@@ -174,7 +175,7 @@ def recordings_again(
         test=recordings.errors(bundle.ready, cuts, bundle.scaler) / float(bundle.alarm.scale.flat[0]),
         threshold=bundle.alarm.threshold,
         scale=bundle.alarm.scale,
-        parameters=sum(value.numel() for value in bundle.state.values()),
+        parameters=sum(p.numel() for p in bundle.ready.parameters()),
     )
     return Detection(
         name=read.name,

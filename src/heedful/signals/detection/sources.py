@@ -19,7 +19,8 @@ from heedful.errors import OptionError
 from heedful.forecasting.inputs import Columns, load_table
 from heedful.signals.detection.asked import Asked
 from heedful.signals.detection.jobs import OfRecordings
-from heedful.signals.detection.tables import SHARES, marks_of, targets_of, without
+from heedful.signals.detection.labels import marks_of, targets_of, without
+from heedful.signals.detection.tables import SHARES
 
 SAMPLE = "bearings"
 TABLES = (".csv", ".parquet", ".pq", ".xlsx", ".xlsm", ".tsv", ".txt")

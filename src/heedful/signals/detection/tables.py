@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,9 @@ from heedful.bundle import Bundle
 from heedful.data.series import Series
 from heedful.data.split import Span, Split
 from heedful.data.split import split as cut
-from heedful.data.stamps import Stamps, find_stamps
 from heedful.data.table import Table
 from heedful.data.windows import Windows, windows
-from heedful.errors import DataError, OptionError, unknown
+from heedful.errors import DataError, OptionError
 from heedful.forecasting.inputs import Columns, check_targets, season_of
 from heedful.forecasting.outputs import blocks, forecasts
 from heedful.forecasting.predicting import lengthened
@@ -24,6 +23,7 @@ from heedful.forecasting.settings import Settings, settings
 from heedful.forecasting.training import train
 from heedful.signals.detection import plain
 from heedful.signals.detection.events import Points
+from heedful.signals.detection.labels import marks_of, without
 from heedful.signals.detection.threshold import Threshold, conformal, smallest_rate
 from heedful.signals.detection.tracks import Track
 from heedful.train import Recipe
@@ -56,36 +56,6 @@ class Laid:
         which = list(self.series.target_indices)
         found: np.ndarray = np.where(self.series.observed[:, which], self.series.values[:, which], np.nan)
         return found
-
-
-def without(table: Table, label: str | None) -> Table:
-    """Takes the label's column out of a table, so that no model can read it.
-
-    Raises: UnknownName for a column that is not there.
-    """
-    if label is None:
-        return table
-    if label not in table.frame.columns:
-        raise unknown("column", label, map(str, table.frame.columns))
-    return replace(table, frame=table.frame.drop(columns=[label]))
-
-
-def targets_of(table: Table, time: str | Literal[False] | None, date_format: str | None) -> tuple[str, ...]:
-    """Gives the columns that are watched where none is named: all numbers that change and are no time.
-
-    Raises: DataError if there are none.
-    """
-    frame = table.frame
-    numbers = [
-        str(name)
-        for name in frame.columns
-        if pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name])
-    ]
-    numbers = [name for name in numbers if name != time and frame[name].nunique() > 1]
-    if not numbers:
-        raise DataError(f"'{table.name}' has no column of numbers that change. Columns: {', '.join(map(str, frame))}.")
-    when = find_stamps(table, time, numbers[-1], date_format)
-    return tuple(name for name in numbers if name not in when.columns) or tuple(numbers)
 
 
 def lay(table: Table, columns: Columns, label: str | None, *, part: float, season: int | None = None) -> Laid:
@@ -315,31 +285,3 @@ def _typical(away: np.ndarray) -> np.ndarray:
     middle = np.where(middle > 0, middle, np.nanmean(away, axis=0))
     found: np.ndarray = np.where(middle > 0, middle, 1.0)
     return found
-
-
-# --- labels -------------------------------------------------------------------------------------------------------
-
-
-def marks_of(table: Table, read: Table, columns: Columns, label: str, series: Series) -> np.ndarray:
-    """Gives for each row of a series whether its row in the table is labelled an anomaly; gaps are not."""
-    told: np.ndarray = strange(table.frame[label])
-    when: Stamps = find_stamps(read, columns.time, columns.targets[0], columns.date_format)
-    if when.times is None:
-        own: np.ndarray = told[np.asarray(series.times)]
-        return own
-    stamped = pd.Series(told, index=when.times).groupby(level=0).max()
-    return np.asarray(stamped.reindex(series.times, fill_value=False), dtype=bool)
-
-
-def strange(column: pd.Series) -> np.ndarray:
-    """Says which labels of a column mean an anomaly: all but 0, false, no, normal and the like, and missing ones.
-
-    >>> strange(pd.Series([0, 1, None])).tolist(), strange(pd.Series(["normal", "Leak", ""])).tolist()
-    ([False, True, False], [False, True, False])
-    """
-    numbers = pd.to_numeric(column, errors="coerce")
-    if numbers.notna().sum() == column.notna().sum():
-        return np.asarray((numbers.fillna(0) != 0).to_numpy())
-    words = column.astype("string").str.strip().str.lower().fillna("")
-    usual = {"", "0", "0.0", "false", "no", "none", "normal", "healthy", "ok", "good", "usual", "n", "f"}
-    return np.asarray(~words.isin(usual).to_numpy(dtype=bool))
