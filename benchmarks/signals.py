@@ -192,19 +192,30 @@ def run(sets: Sequence[str], models: Sequence[str], out: Path, minutes: float) -
 # --- the table ---------------------------------------------------------------------------------------------------
 
 
+def records_of(
+    data: str, model: str, out: Path, recipe_of: Callable[[int], Recipe] = Recipe.archive
+) -> tuple[list[dict[str, Any]], int]:
+    """The records of the nets made by today's recipe, and how many by another one are left out."""
+    found = [Net(data=data, model=model, seed=seed).path(out) for seed in SEEDS.get(model, THREE)]
+    every = [json.loads(path.read_text()) for path in found if path.exists()]
+    if not every:
+        return [], 0
+    key = key_of(model, recipe_of(len(cut(parts(data)[0]))))
+    kept = [record for record in every if record["key"] == key]
+    return kept, len(every) - len(kept)
+
+
 def scores(data: str, model: str, out: Path) -> tuple[list[float], int]:
     """Accuracy of every net that is there, and the number of test cases."""
-    found = [Net(data=data, model=model, seed=seed).path(out) for seed in SEEDS.get(model, THREE)]
-    records = [json.loads(path.read_text()) for path in found if path.exists()]
+    records, _ = records_of(data, model, out)
     return [record["accuracy"] for record in records], len(records[0]["classes"]) if records else 0
 
 
 def vote(data: str, out: Path) -> tuple[list[float], int]:
     """Accuracy of the mean probability of the five inception networks; nothing unless all five are there."""
-    found = [Net(data=data, model="inception-time", seed=seed).path(out) for seed in SEEDS["inception-time"]]
-    if not all(path.exists() for path in found):
+    records, _ = records_of(data, "inception-time", out)
+    if len(records) < len(SEEDS["inception-time"]):
         return [], 0
-    records = [json.loads(path.read_text()) for path in found]
     said = np.mean([np.exp(record["logs"]) for record in records], axis=0)
     return [float(np.mean(said.argmax(1) == records[0]["classes"]))], len(said)
 
@@ -234,6 +245,10 @@ def table(sets: Sequence[str], models: Sequence[str], out: Path) -> None:
         if rows:
             mean = np.mean([float(one[3].split()[0]) for one in rows])
             print(f"| {model} | mean of {len(rows)} sets | | {mean:.4f} | | | |")
+    left = {(data, model): records_of(data, model, out)[1] for data in sets for model in models}
+    if any(left.values()):
+        told = ", ".join(f"{count} of {data} {model}" for (data, model), count in left.items() if count)
+        print(f"\n{sum(left.values())} nets by another recipe are left out: {told}.")
 
 
 # --- choosing a recipe on the train files ------------------------------------------------------------------------

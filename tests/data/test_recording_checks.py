@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import tracemalloc
 import zlib
 from dataclasses import replace
 
 import numpy as np
 
 from heedful.data.recordings import Check, Part, Parts, Piece, Recording, Recordings, check_parts, cut, split_recordings
+from heedful.data.recordings.copies import copies
 
 
 def one(name: str, label: str | None = None, seed: int | None = None, **more: object) -> Recording:
@@ -84,6 +86,41 @@ def test_stretches_that_only_begin_alike_are_no_copies():
     items = (first, other, one("c", "x"))
     for seed in range(3):
         assert found(split_recordings(Recordings(items=items), seed=seed), window=None)["duplicates"].count == 0
+
+
+def test_each_copy_counts_once_and_the_same_stretch_in_two_parts_is_none():
+    values = one("a", seed=1).values
+    twice = Recording(name="b", values=np.tile(values, (1, 2)))
+    recordings = Recordings(items=(one("a", seed=1), twice))
+    units = {
+        "train": np.array([[0, 0, 200], [0, 0, 40], [1, 0, 200]]),
+        "test": np.array([[1, 200, 400], [1, 0, 40], [1, 0, 200], [1, 1, 201]]),
+    }
+    assert copies(recordings, units) == (3, ["b = a"])
+    assert copies(recordings, {"train": units["train"]}) == (0, [])
+
+
+def test_looking_for_copies_keeps_no_window():
+    recordings = Recordings(items=(Recording(name="a", values=np.random.default_rng(0).normal(size=(1, 60_000))),))
+    starts = np.arange(0, 20_000)
+    rows = np.column_stack([np.zeros_like(starts), starts, starts + 2_000])
+    tracemalloc.start()
+    count, _ = copies(recordings, {"train": rows, "test": rows + [0, 30_000, 30_000]})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 0
+    assert peak < 40_000 * 150
+
+
+def test_a_channel_that_gives_the_class_away_is_a_warning():
+    items = [
+        replace(known, values=np.vstack([known.values, np.full((1, 200), i // 4)]), channels=("x", "machine"))
+        for i, known in enumerate(rig(4).items)
+    ]
+    told = found(split_recordings(Recordings(items=tuple(items))))["constant"]
+    assert (told.severity, told.count) == ("warning", 2)
+    assert "channel 'machine' stays the same" in told.text
+    assert "alone give the class of 100% (the largest class: 50%)" in told.text
 
 
 def test_a_class_that_is_a_recording_is_told():

@@ -166,3 +166,11 @@ def test_missing_values_of_a_fact_stay_in_train():
     found = folds(Recordings(items=tuple(items)), by="size", validation=0)
     assert len(found) == 3
     assert all("odd" in names(one.train) for one in found)
+
+
+def test_recordings_without_the_fact_are_told_to_be_in_every_train():
+    items = (*rig().items, Recording(name="odd", values=np.zeros((1, 400)), label="ball", group="odd"))
+    found = folds(Recordings(items=items), by="size", window=20)
+    note = "1 recording without 'size' never tested and in the train of every fold, such as 'odd'"
+    assert all(note in one.notes and "odd" not in names(one.test) for one in found)
+    assert not any("without 'size'" in note for one in folds(rig(), by="size", window=20) for note in one.notes)

@@ -141,6 +141,27 @@ def test_given_needs_a_part_of_each_recording():
         split_recordings(made([("a", "x", None), ("b", "y", None)]), "given")
 
 
+def test_recordings_of_which_only_some_have_a_part_are_refused():
+    some = Recordings(items=(*made([("a", "x", None)], part="test").items, *bearings_of(ball=4).items))
+    with pytest.raises(DataError, match=r"1 of \d recordings have a part .*, \d have none, such as 'ball.*split='group'"):
+        split_recordings(some)
+    assert split_recordings(some, "group").kind == "group"
+
+
+def test_given_without_a_test_is_refused_and_the_file_beside_it_named(tmp_path):
+    for part in ("TRAIN", "TEST"):
+        (tmp_path / f"Made_{part}.tsv").write_text("".join(f"{i % 2}\t0.5\t{i}\t1.5\n" for i in range(8)))
+    found = read_recordings(tmp_path / "Made_TRAIN.tsv")
+    with pytest.raises(DataError, match=r"for test, got none among 8. Made_TEST.tsv lies beside .*test=.*'group'"):
+        split_recordings(found)
+    with pytest.raises(DataError, match=r"for train, got none among 8. Made_TRAIN.tsv lies beside"):
+        split_recordings(read_recordings(tmp_path / "Made_TEST.tsv"))
+    assert not split_recordings(found, sizes=(0.8, 0.2, 0)).test.pieces
+    whole = split_recordings(read_recordings(tmp_path))
+    assert len(whole.test.pieces) == 8
+    assert split_recordings(whole.train).kind == "group"
+
+
 def test_random_windows_are_marked_leaky():
     parts = split_recordings(bearings_of(ball=2), "random-windows")
     assert parts.leaky

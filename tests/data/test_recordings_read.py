@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.io import savemat, wavfile
 
-from heedful.data.recordings import read_recordings
+from heedful.data.recordings import read_recordings, split_recordings
 from heedful.errors import DataError, OptionError, ShapeError, UnknownName
 
 RNG = np.random.default_rng(5)
@@ -66,6 +66,37 @@ def test_folders_called_train_and_test_are_parts_and_no_labels(tmp_path: Path) -
     assert [one.part for one in found.items] == ["test"] * 2 + ["train"] * 2
 
 
+@pytest.mark.parametrize("held", ["val", "Valid", "validation", "dev"])
+def test_folders_of_a_validation_are_parts_and_no_labels(tmp_path: Path, held: str) -> None:
+    for part in ("train", held, "test"):
+        for label in "ab":
+            save(tmp_path / part / label / "0.npy")
+    found = read_recordings(tmp_path)
+    assert found.classes == ("a", "b")
+    parts = {one.name.split("/")[0]: one.part for one in found.items}
+    assert parts == {"train": "train", held: "validation", "test": "test"}
+    split = split_recordings(found)
+    assert (split.kind, *map(len, (part.pieces for part in split))) == ("given", 2, 2, 2)
+
+
+def test_names_that_end_in_val_are_parts_beside_those_that_end_in_train(tmp_path: Path) -> None:
+    for end in ("dev", "TEST"):
+        save(tmp_path / f"run_{end}.npy")
+    assert {one.name: one.part for one in read_recordings(tmp_path).items} == {"run_dev": None, "run_TEST": "test"}
+    save(tmp_path / "run_TRAIN.npy")
+    assert [one.part for one in read_recordings(tmp_path).items] == ["test", "train", "validation"]
+
+
+def test_a_column_of_parts_may_say_val(tmp_path: Path) -> None:
+    for name in "abc":
+        save(tmp_path / f"{name}.npy")
+    (tmp_path / "index.csv").write_text("file,split\na.npy,train\nb.npy,val\nc.npy,Test\n")
+    assert [one.part for one in read_recordings(tmp_path).items] == ["train", "validation", "test"]
+    x = [np.zeros((2, 50)), np.ones((2, 60)), np.ones((2, 70))]
+    assert [one.part for one in read_recordings(x, part=["train", "dev", "TEST"]).items] == [
+        "train", "validation", "test"]  # fmt: skip
+
+
 def test_an_index_in_the_folder_says_what_is_known_of_each_file(tmp_path: Path) -> None:
     for name in "abcd":
         save(tmp_path / "files" / f"{name}.npy")
@@ -90,7 +121,7 @@ def test_an_index_in_the_folder_says_what_is_known_of_each_file(tmp_path: Path) 
     for role in ("label", "group", "target", "rate", "scale", "part"):
         with pytest.raises(UnknownName, match=f"column for the {role} 'bearng'. Did you mean 'bearing'?"):
             read_recordings(tmp_path, **{role: "bearng"})
-    with pytest.raises(DataError, match="has to say train or test, got '0'"):
+    with pytest.raises(DataError, match="has to say train, validation or test, got '0'"):
         read_recordings(tmp_path, part="load_hp")
     assert "Taken by their names from records.csv: group 'bearing', rate 'fs_hz'" in " ".join(found.notes)
 
@@ -196,6 +227,19 @@ def test_a_recording_without_the_label_that_others_have_is_told(tmp_path: Path) 
     found = read_recordings(tmp_path)
     assert len(found) == 1
     assert str(found.problems[0]) == "b: It has no label. Say it, or leave it out."
+    kept = read_recordings(tmp_path, unlabelled="keep")
+    assert [one.label for one in kept.items] == ["x", None]
+    assert not kept.problems
+    with pytest.raises(UnknownName, match="'kep'. Did you mean 'keep'"):
+        read_recordings(tmp_path, unlabelled="kep")
+
+
+def test_who_asks_for_the_target_needs_no_label_and_the_other_way_round(tmp_path: Path) -> None:
+    for name in "abc":
+        save(tmp_path / f"{name}.npy")
+    (tmp_path / "index.csv").write_text("file,label,target\na.npy,x,1\nb.npy,,2\nc.npy,y,\n")
+    for asked, names in (({"target": "target"}, "ab"), ({"label": "label"}, "ac"), ({}, "ac")):
+        assert [one.name for one in read_recordings(tmp_path, **asked).items] == list(names)
 
 
 def test_a_rate_is_stated_where_it_is_unknown_and_resampled_to_where_it_differs(tmp_path: Path) -> None:

@@ -390,6 +390,16 @@ def test_rows_without_a_label_are_told_and_the_rest_is_read(tmp_path: Path) -> N
     assert [len(item) for item in found.items] == [20, 20]
     assert "rows 21 to 40 have no label" in str(found.problems[0])
     assert found.problems[0].file == "a.csv"
+    kept = one(tmp_path / "a.csv", unlabelled="keep")
+    assert [item.label for item in kept.items].count(None) == 1
+    assert sum(map(len, kept.items)) == 60
+
+
+def test_rows_without_a_label_are_read_for_a_target(tmp_path: Path) -> None:
+    frame = table().assign(life=1.0)
+    frame.loc[20:39, "label"] = None
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    assert sum(map(len, one(tmp_path / "a.csv", target="life").items)) == 60
 
 
 def test_a_target_that_changes_row_by_row_belongs_to_the_samples(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from heedful.data.sets.bearings import Geometry, bearings
 from heedful.errors import DataError, OptionError, ShapeError, UnknownName
 from heedful.models.signals import SignalShape, get
 from heedful.models.signals.order_network import OrderNetwork
-from heedful.models.signals.orders import TURN, OrderEnvelope
+from heedful.models.signals.orders import OrderEnvelope
 from heedful.signals.bundle import SignalBundle
 from heedful.signals.predicting import predict
 from heedful.train import Recipe
@@ -121,7 +121,7 @@ def test_the_speed_changes_the_axis_alone():
 
 def test_without_a_speed_the_axis_is_frequency():
     front, x = OrderEnvelope(WINDOW, RATE), batch(impacts(4.0, 1600.0))
-    nominal = torch.tensor([60 * RATE / TURN], dtype=torch.float64)
+    nominal = torch.tensor([60 * RATE / 409.6], dtype=torch.float64)
     torch.testing.assert_close(front(x)[0], front(x, None, nominal)[0])
 
 
@@ -130,6 +130,13 @@ def test_gain_and_offset_change_nothing():
     speed = torch.tensor([1700.0], dtype=torch.float64)
     for one, other in zip(front(x, None, speed), front(1000 * x - 7, None, speed), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-8)
+
+
+def test_the_spectrum_of_a_shorter_window_has_the_level_of_a_whole_one():
+    x = torch.randn(200, WINDOW, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    front = OrderEnvelope(WINDOW)
+    whole, half = (front(x[:, :count])[1][:, : front.bins].exp().mean() for count in (WINDOW, WINDOW // 2))
+    assert float(half / whole) == pytest.approx(1, rel=0.03)
 
 
 def test_a_silent_window_has_finite_numbers():

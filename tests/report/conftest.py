@@ -10,6 +10,12 @@ import pandas as pd
 import pytest
 
 from heedful.data import Series, Step, split, windows
+from heedful.data.recordings import Cuts, Recording, Recordings
+from heedful.signals import baselines
+from heedful.signals.inputs import Cutting, checked
+from heedful.signals.jobs import shown
+from heedful.signals.result import Classification, Fold, SignalTrial
+from heedful.train import fitted
 from heedful.trial.family import Question
 from heedful.trial.result import Comparison, Epoch, ModelNote, RecordedMap, Trial
 
@@ -163,3 +169,123 @@ def trial() -> Callable[..., Comparison]:
 def make() -> Callable[..., Comparison]:
     """Maker of comparisons."""
     return make_comparison
+
+
+# --- classifications of recordings --------------------------------------------------------------------------------------
+
+NETS = ("wdcnn", "wdcnn+eca")
+ASKED = Question(
+    attention="eca",
+    backbone="wdcnn",
+    arm="wdcnn+eca",
+    none=("wdcnn",),
+    placebo="wdcnn+eca+placebo",
+    wide="wdcnn",
+)
+
+
+def make_classification(
+    *,
+    classes: int = 3,
+    groups: int = 4,
+    length: int = 120,
+    uneven: bool = False,
+    channels: int = 1,
+    rate: float | None = 100.0,
+    window: int | None = 20,
+    nets: dict[str, float] | None = None,
+    seeds: int = 2,
+    named: str = "class {}",
+    asked: tuple[Question, ...] = (),
+    check: bool = False,
+    **cutting: Any,
+) -> Classification:
+    """Makes a classification (a regression for no classes) of noise; a network is right in so many of its windows."""
+    rng = np.random.default_rng(5)
+    items = []
+    for number in range(max(1, classes) * groups * 2):
+        label, group = number % max(1, classes), number // max(1, classes) // 2
+        size = length - (3 * number if uneven else 0)
+        items.append(
+            Recording(
+                name=f"r{number:03d}",
+                values=rng.standard_normal((channels, size)),
+                rate=rate,
+                label=named.format(label) if classes else None,
+                target=None if classes else float(number),
+                group=f"g{label}-{group}",
+                channels=tuple(f"channel {i}" for i in range(channels)),
+            )
+        )
+    recordings = Recordings(
+        items=tuple(items), name="noise", notes=("synthetic: 4 bearings of each of 3 classes, nothing was measured",)
+    )
+    way = Cutting(window=window, **{"folds": 1} | cutting)
+    folds = way.lay(way.parts(recordings))
+    known = dict.fromkeys(NETS, 0.6) if nets is None else nets
+    trials = [_baseline(name, fold, rng) for name in baselines.SUMMARIES for fold in folds]
+    trials += [
+        _net(name, right, seed, fold, rng) for name, right in known.items() for seed in range(seeds) for fold in folds
+    ]
+    notes = {name: ModelNote(name=name, kind="baseline", summary=text) for name, text in baselines.SUMMARIES.items()}
+    notes |= {name: ModelNote(name=name, kind="preset", summary="A network of the tests.") for name in known}
+    return Classification(
+        recordings=recordings,
+        folds=folds,
+        trials=tuple(trials),
+        models=notes,
+        checks=checked(folds) if check else (),
+        asked=asked,
+        notes=recordings.notes,
+        run={"command": "heedful.classify", "data": {"fingerprint": "0123abcd"}, "versions": {"torch": "2.13.0"}},
+    )
+
+
+def _told(cuts: Cuts | None, right: float, rng: np.random.Generator) -> np.ndarray:
+    if cuts is None:
+        return np.empty((0, 1), np.float32)
+    if not cuts.classes:
+        return (cuts.targets + rng.standard_normal(len(cuts)) / right)[:, None].astype(np.float32)
+    told = np.where(rng.random(len(cuts)) < right, cuts.labels, rng.integers(0, len(cuts.classes), len(cuts)))
+    return (3 * np.eye(len(cuts.classes))[told] + rng.random((len(cuts), len(cuts.classes)))).astype(np.float32)
+
+
+def _baseline(name: str, fold: Fold, rng: np.random.Generator) -> SignalTrial:
+    validation, test = (_told(cuts, 0.3, rng) for cuts in (fold.validation, fold.test))
+    return SignalTrial(model=name, seed=None, fold=fold.name, validation=validation, test=test, seconds=0.1)
+
+
+def _net(name: str, right: float, seed: int, fold: Fold, rng: np.random.Generator) -> SignalTrial:
+    count = len(shown(fold.test))
+    weights = rng.random((count, 10))
+    maps = (
+        RecordedMap(name="pool", axes=("batch", "time"), weights=weights / weights.sum(1, keepdims=True), first=0),
+        RecordedMap(name="gate", axes=("batch", "channel", "one"), weights=rng.random((count, 7, 1)), first=0),
+    )
+    return SignalTrial(
+        model=name,
+        seed=seed,
+        fold=fold.name,
+        validation=_told(fold.validation, right, rng),
+        test=_told(fold.test, right, rng),
+        temperature=1.5,
+        history=tuple(fitted.Epoch(train=1 / e, validation=1.2 / e) for e in range(1, 5)),
+        best_epoch=4,
+        parameters=1234,
+        seconds=2.0,
+        milliseconds=1.0,
+        maps=maps if "+" in name else (),
+    )
+
+
+@pytest.fixture
+def classification() -> Callable[..., Classification]:
+    """Maker of classifications."""
+    return make_classification
+
+
+@pytest.fixture
+def answered() -> Classification:
+    """A classification that asked about an attention, which helps."""
+    nets = {"wdcnn": 0.5, "wdcnn+eca": 0.95, "wdcnn+eca+placebo": 0.5}
+    return make_classification(nets=nets, asked=(ASKED,), folds=4, seeds=3)

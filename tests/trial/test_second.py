@@ -19,10 +19,10 @@ ASKED = questions("eca,additive", "cnn-lstm")
 ARMS = tuple(dict.fromkeys(arm for question in ASKED for arm in question.arms))
 
 
-def made(scale: dict[str, float], *, rows: int = 3000, seeds: int = 3, own: float = 0.05) -> Comparison:
-    """A trial whose arms have errors of a size, most of them shared."""
+def made(scale: dict[str, float], *, rows: int = 3000, seeds: int = 3, own: float = 0.05, calm: int = 0) -> Comparison:
+    """A trial whose arms have errors of a size, most of them shared; the target climbs slowly and fast for `calm` rows each."""
     rng = np.random.default_rng(0)
-    y = rng.normal(size=rows).cumsum()
+    y = (5.0 ** (np.arange(rows) // calm % 2) if calm else rng.normal(size=rows)).cumsum()
     series = Series(
         name="made",
         columns=("y",),
@@ -93,9 +93,25 @@ def test_the_best_of_all_networks_is_asked_of_the_set_and_of_hansens_test():
     assert (persistence.benchmark, none.benchmark) == ("persistence", "cnn-lstm")
     assert none.models == ("cnn-lstm+eca", "cnn-lstm+additive")
     rows = dict(zip(best.networks, table, strict=True))
-    assert none.test == spa(rows["cnn-lstm"], np.stack([rows[name] for name in none.models]), block=best.block)
+    assert none.test == spa(rows["cnn-lstm"], np.stack([rows[name] for name in none.models]), block=none.block)
     assert none.best == "cnn-lstm+eca"
     assert best.block >= 2
+
+
+def test_hansens_test_takes_blocks_as_long_as_the_differences_from_its_benchmark_last():
+    best = made({}, calm=60).opinions.best
+    persistence, none = best.beaten
+    assert none.block < 5
+    assert best.block < 5
+    assert 20 < persistence.block < 100
+    assert best.missed == ()
+
+
+def test_a_benchmark_whose_differences_last_too_long_is_left_out_and_said():
+    best = made({}, calm=200).opinions.best
+    assert [one.benchmark for one in best.beaten] == ["cnn-lstm"]
+    assert len(best.missed) == 1
+    assert best.missed[0].startswith("Hansen's test against persistence needs a test span of 6 blocks of ")
 
 
 def test_a_network_that_misses_a_seed_is_left_out_and_named():

@@ -10,6 +10,7 @@ import typer
 
 from heedful.cli import options as ask
 from heedful.cli.common import DONE, app, bar, careful, columns, numbers, words
+from heedful.cli.signals import rate_or_column
 
 if TYPE_CHECKING:
     from heedful.bundle import Bundle
@@ -85,6 +86,14 @@ def predict(
     levels: Annotated[str | None, typer.Option(help="Levels of the intervals; '' for none.")] = None,
     channels: Annotated[str | None, typer.Option(help="Channels of the recordings to read.")] = None,
     rate: Annotated[float | None, typer.Option(help="Samples a second, where the recordings do not say.")] = None,
+    scale: Annotated[
+        str | None, typer.Option(help="Factor of the stored numbers of recordings, or the column that says.")
+    ] = None,
+    recording: Annotated[str | None, typer.Option(help="Column that tells recordings in one table apart.")] = None,
+    index: Annotated[str | None, typer.Option(help="Table with a column of file names, for recordings.")] = None,
+    speed: Annotated[
+        str | None, typer.Option(help="Fact of recordings that holds turns a minute, for a model that reads it.")
+    ] = None,
     windows: Annotated[bool, typer.Option("--windows", help="A row for each window, not for each recording.")] = False,
     out: Annotated[Path | None, typer.Option(help="CSV file to write; printed if left out.")] = None,
 ) -> int:
@@ -94,7 +103,8 @@ def predict(
 
     wanted = None if levels is None else numbers("--levels", levels)
     asked: dict[str, Any] = {"time": time, "date_format": date_format, "levels": wanted, "windows": windows or None}
-    asked |= {"channels": words(channels), "rate": rate}
+    asked |= {"channels": words(channels), "rate": rate, "scale": rate_or_column(scale)}
+    asked |= {"recording": recording, "index": index, "speed": words(speed)}
     frame = run(bundle, data, **{name: value for name, value in asked.items() if value is not None})
     for note in frame.attrs.get("notes", ()):
         typer.echo(f"note: {note}", err=True)

@@ -9,8 +9,10 @@ import typer
 
 from heedful.cli import options as ask
 from heedful.cli.common import DONE, STOPPED, app, bar, careful, numbers, words
+from heedful.errors import OptionError
 
 if TYPE_CHECKING:
+    from heedful.data.recordings import Augment
     from heedful.signals.result import Classification
 
 CLASSES: tuple[str, ...] = ("accuracy", "macro_f1", "auroc", "log_loss", "ece", "vote_accuracy")
@@ -76,6 +78,9 @@ def classify(
     defects: Annotated[
         str | None, typer.Option(help="Orders of a bearing's defects in turns of its shaft, as 3.585,5.415.")
     ] = None,
+    augment: Annotated[
+        str, typer.Option(help="none: train windows stay as they are; default: as each model is trained.")
+    ] = "default",
     jitter: Annotated[float, typer.Option(help="Noise on train windows, in deviations.")] = 0.0,
     gain: Annotated[float, typer.Option(help="Deviation of the factor that train windows are multiplied by.")] = 0.0,
     cutmix: Annotated[float, typer.Option(help="Share of train windows with a stretch of another one.")] = 0.0,
@@ -92,7 +97,7 @@ def classify(
     from heedful.data.recordings import Augment
     from heedful.signals.run import classify as run
 
-    augment = Augment(jitter=jitter, scaling=gain, cutmix=cutmix)
+    changes = _changes(augment, Augment(jitter=jitter, scaling=gain, cutmix=cutmix))
     with bar(quiet) as progress:
         result = run(
             data,
@@ -123,7 +128,7 @@ def classify(
             seeds=seeds,
             epochs=epochs,
             imbalance=imbalance,
-            augment=augment or None,
+            augment=changes,
             scaling=scaling,
             speed=words(speed),
             defects=None if defects is None else numbers("--defects", defects),
@@ -141,10 +146,20 @@ def classify(
 
 
 def rate_or_column(text: str | None) -> float | str | None:
+    """Reads a number; other text is the name of a column."""
     try:
         return None if text is None else float(text)
     except ValueError:
         return text
+
+
+def _changes(word: str, asked: Augment) -> Augment | None:
+    """Gives what is done to train windows: what was asked for, nothing, or None for each model's own."""
+    if word not in ("none", "default"):
+        raise OptionError(f"--augment knows none and default, got '{word}'.")
+    if word == "none" and asked:
+        raise OptionError("--augment none changes no train window, got --jitter, --gain or --cutmix too. Give one.")
+    return asked if asked or word == "none" else None
 
 
 def _values(text: str | None) -> list[str | float] | None:
@@ -171,16 +186,20 @@ def _show(result: Classification, quiet: bool) -> None:
     names = CLASSES if result.classes else NUMBERS
     headings = [result.metrics[name].heading if name in result.metrics else "vote" for name in names]
     rows = [
-        (str(model), *(_cell(row, name) for name in names), f"{row['parameters']:,}", f"{row['seconds']:.1f}")
+        (str(model), *(_cell(row, name) for name in names), f"{int(row['parameters']):,}", f"{row['seconds']:.1f}")
         for model, row in result.summary.iterrows()
     ]
     ranked = result.metrics[result.ranked_by].heading
-    title = None if quiet else f"\nTest parts, mean over seeds and folds, best {ranked} first"
-    show.table(title, ("model", *headings, "parameters", "seconds"), rows)
+    title = None if quiet else f"Test parts, mean over seeds and folds, best {ranked} first"
+    if result.leaky:
+        title = f"LEAKY SPLIT, no evidence{f'. {title}' if title else ''}"
+    show.table(f"\n{title}" if title else None, ("model", *headings, "parameters", "seconds"), rows)
     if len(result.folds) > 1:
         table = result.by_fold
-        lines = [(str(model), *(f"{value:.3f}" for value in row)) for model, row in table.iterrows()]
+        lines = [(str(model), *(_number(value) for value in row)) for model, row in table.iterrows()]
         show.table(f"\n{ranked} fold by fold", ("model", *table.columns), lines)
+    if not quiet:
+        _classes(result)
     show.answers(result.answers, "Error rate in points" if result.classes else "Squared error in %")
     for finding in () if quiet else result.findings:
         typer.echo(f"{'! ' if finding.severity == 'warning' else '  '}{finding}")
@@ -188,6 +207,24 @@ def _show(result: Classification, quiet: bool) -> None:
         typer.echo("Stopped early: the table holds what was finished. The same command continues it.")
     if result.folder is not None:
         typer.echo(f"Report: {Path(result.folder) / 'report.html'}")
+
+
+def _classes(result: Classification) -> None:
+    """Prints precision, recall and F1 of each class, of the best network; nothing of a number or of baselines alone."""
+    from heedful.cli import show
+
+    best = next((str(name) for name in result.summary.index if result.models[str(name)].kind != "baseline"), None)
+    if best is None or not result.classes:
+        return
+    rows = [
+        (str(name), *(_number(row[one]) for one in ("precision", "recall", "f1")), f"{int(row['samples']):,}")
+        for name, row in result.per_class(best).iterrows()
+    ]
+    show.table(f"\n{best}, class by class", ("class", "precision", "recall", "F1", "windows"), rows)
+
+
+def _number(value: float) -> str:
+    return "-" if value != value else f"{value:.3f}"
 
 
 def _read(result: Classification) -> str:

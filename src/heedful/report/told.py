@@ -132,6 +132,7 @@ def _slots(verdict: Verdict, say: Language) -> dict[str, Any]:
         "trainings_needed": TRAININGS_NEEDED,
         "seeds": min(one.seeds for one in every),
         "blocks": min(one.blocks for one in every),
+        "independent": f"{min(one.independent for one in every):.1f}",
         "origins": verdict.against_none.origins,
         "seeds_needed": SEEDS_NEEDED,
         "blocks_needed": BLOCKS_NEEDED,

@@ -38,8 +38,8 @@ class SignalBundle:
         temperature: what scores are divided by before they become probabilities.
         levels: log of the root mean square of the train windows, channel by channel: mean and deviation (C, 2), by
             which a window unlike all of them is known; empty if they were not kept.
-        scores: rows of metric and value on the test part.
-        notes: what people should know of the training.
+        scores: rows of metric and value on the test part; none if nothing was held out for test.
+        notes: what people should know of the training, and of the split that it was scored on.
         facts: what else a reader may want to know; not needed to predict.
         folder: where it was saved or loaded.
     """
@@ -109,10 +109,15 @@ class SignalBundle:
         """Reads a bundle without executing anything.
 
         Raises: DataError if it is missing, truncated, edited or of another format; OptionError for a bundle of
-            forecasts.
+            forecasts or of a detector.
         """
         folder = Path(folder)
         if (told := sealed.facts_of(folder)) is not None and told.get("kind") != "signals":
+            if told.get("kind") == "detector":
+                raise OptionError(
+                    f"{folder} detects what is unusual and tells no classes. Ask it with heedful detect NEW --bundle "
+                    f"{folder}, or give a bundle of heedful classify."
+                )
             raise OptionError(f"{folder} forecasts a table, got recordings for it. Give it a table, or another bundle.")
         facts, tensors = sealed.read(folder, FORMAT, "heedful classify")
         try:

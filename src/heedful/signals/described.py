@@ -47,7 +47,7 @@ def describe(
             "models": list(names),
             "seeds": list(seeds),
             "recipes": _recipes(field, names),
-            "learning_rates": list(field.rates),
+            "learning_rates": list(field.rates) or [f"x {factor:g}" for factor in field.factors],
             "imbalance": cutting.balance or field.imbalance,
             "augment": None if field.augment is None else asdict(field.augment),
             "scaling": field.scaling,

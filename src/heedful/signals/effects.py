@@ -36,9 +36,9 @@ def answers(
     """
     done = _losses(trials, folds)
     groups = np.concatenate([fold.test.groups for fold in folds])
-    absolute = bool(folds[0].test.classes)
+    absolute, split = bool(folds[0].test.classes), _split(folds)
     ready = [question for question in asked if _common(question.arms, done)]
-    found = {question: _contrasts(question, done, groups, absolute=absolute) for question in ready}
+    found = {question: _contrasts(question, done, groups, absolute=absolute, split=split) for question in ready}
     pairs = {
         question.arm: ({question.called(name): found[question][name] for name in question.none}, placebo)
         for question in ready
@@ -84,11 +84,20 @@ def _losses(trials: Sequence[SignalTrial], folds: Sequence[Fold]) -> Done:
     return done
 
 
-def _contrasts(question: Question, done: Done, groups: np.ndarray, *, absolute: bool) -> dict[str, Contrast]:
+def _contrasts(
+    question: Question, done: Done, groups: np.ndarray, *, absolute: bool, split: str
+) -> dict[str, Contrast]:
     seeds = _common(question.arms, done)
     arms = {arm: np.stack([done[arm][seed] for seed in seeds]) for arm in question.arms}
     own = arms.pop(question.arm)
-    return {name: contrast_groups(own, other, groups, absolute=absolute) for name, other in arms.items()}
+    return {name: contrast_groups(own, other, groups, absolute=absolute, split=split) for name, other in arms.items()}
+
+
+def _split(folds: Sequence[Fold]) -> str:
+    """Says what the tested groups are to the train part: new, later stretches of the same, or mixed with them."""
+    if any(fold.parts.leaky for fold in folds):
+        return "leaky"
+    return "time" if all(fold.parts.kind == "time" for fold in folds) else "group"
 
 
 def _common(arms: Sequence[str], done: Done) -> list[int]:

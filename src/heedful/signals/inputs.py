@@ -20,6 +20,7 @@ from heedful.data.recordings import (
     split_recordings,
     with_speed,
 )
+from heedful.data.recordings.dividing import read_shares
 from heedful.data.recordings.speed import OBVIOUS
 from heedful.errors import DataError, OptionError
 from heedful.models.signals import get
@@ -33,6 +34,7 @@ LONGEST = 2048
 """Samples of a window of longer recordings."""
 FEWEST = 4
 """Windows that even a short recording should give."""
+SIZES = (0.6, 0.2, 0.2)
 FOLDS, ENOUGH = 3, 10
 """How often recordings are split where a class has fewer groups than so many: one split would test on one or two."""
 
@@ -43,7 +45,7 @@ class Cutting:
 
     Args:
         split: kind of split, as of `split_recordings` and `folds`.
-        sizes: shares of train, validation and test, of a single split.
+        sizes: shares of train, validation and test, of a single split; others than these ask for one.
         folds: how many times to split; 1 for a single split, None for three where groups are few.
         hold_out: fact of which one value after the other is held out, in place of `folds`.
         values: those values, where not all are.
@@ -54,7 +56,7 @@ class Cutting:
     """
 
     split: str = "auto"
-    sizes: tuple[float, float, float] = (0.6, 0.2, 0.2)
+    sizes: tuple[float, float, float] = SIZES
     folds: int | None = None
     hold_out: str | None = None
     values: tuple[str | float, ...] | None = None
@@ -68,20 +70,21 @@ class Cutting:
 
         Raises: OptionError for words that do not go together; DataError for recordings that cannot be split so.
         """
+        sizes = read_shares(self.sizes)
         longest = max(len(one) for one in recordings.items)
         if self.window is not None and self.window > longest:
             raise DataError(
                 f"A window of {self.window:,} samples is longer than every recording, the longest of which has "
                 f"{longest:,}. Give a shorter window, or none to take recordings whole."
             )
-        count = self.folds or (FOLDS if _few(recordings, self.split) else 1)
+        count = self.folds or (FOLDS if sizes == SIZES and _few(recordings, self.split) else 1)
         if self.hold_out is None and count == 1:
-            return (split_recordings(recordings, self.split, sizes=self.sizes, window=self.window, seed=self.seed),)
+            return (split_recordings(recordings, self.split, sizes=sizes, window=self.window, seed=self.seed),)
         if self.hold_out is not None and self.split != "auto":
             raise OptionError(
                 f"Holding out values of '{self.hold_out}' is a split by itself, got split='{self.split}' too. Give one."
             )
-        inner = self.sizes[1] / (self.sizes[0] + self.sizes[1])
+        inner = sizes[1] / (sizes[0] + sizes[1])
         kind = "auto" if self.hold_out else self.split
         return folds(
             recordings,
@@ -95,15 +98,20 @@ class Cutting:
         )
 
     def lay(self, parts: Sequence[Parts]) -> tuple[Fold, ...]:
-        """Cuts every part of every fold into windows; those that are scored do not overlap."""
+        """Cuts every part of every fold into windows; those that are scored do not overlap.
+
+        Raises: DataError for a train part with windows of one class alone, or with none that can be used.
+        """
         made = []
         for one in parts:
             step = self.window if one.leaky and self.window else self.step
+            train = _told(cut(one.train, self.window, step, balance=self.balance, seed=self.seed))
+            _learnable(train, one.fold)
             made.append(
                 Fold(
                     name=one.fold,
                     parts=one,
-                    train=_told(cut(one.train, self.window, step, balance=self.balance, seed=self.seed)),
+                    train=train,
                     validation=None if one.validation is None else _told(cut(one.validation, self.window, self.window)),
                     test=_told(cut(one.test, self.window, self.window)),
                 )
@@ -128,6 +136,18 @@ def _told(cuts: Cuts) -> Cuts:
         )
     note = f"{np.count_nonzero(~known):,} windows of {cuts.part.name} end at a sample without a target: left out"
     return replace(cuts.take(np.flatnonzero(known)), notes=(*cuts.notes, note))
+
+
+def _learnable(train: Cuts, fold: str) -> None:
+    """Raises: DataError if there is one class to learn alone."""
+    held = np.unique(train.labels[train.labels >= 0])
+    if train.classes and len(held) < 2:
+        where = f" of '{fold}'" if fold else ""
+        raise DataError(
+            f"Classes can be told apart where train holds two or more, got {train.classes[held[0]]!r} alone in the "
+            f"{len(train):,} train windows{where}. Split by group, give train a larger share, or hold out something "
+            "that the classes share."
+        )
 
 
 def _few(recordings: Recordings, split: str) -> bool:
@@ -177,6 +197,34 @@ def open_recordings(
             "add recordings of another class."
         )
     return found, tuple(notes)
+
+
+def check_words(
+    *, test: Any, split: str, folds: int | None, hold_out: str | None, target: Any, imbalance: str, known: Sequence[str]
+) -> None:
+    """Refuses words that do not go together, rather than leave one of them unused.
+
+    Args:
+        known: the ways to handle uneven classes.
+
+    Raises: OptionError.
+    """
+    if imbalance not in known:
+        raise OptionError(f"imbalance knows {', '.join(known)}, got '{imbalance}'.")
+    if target is not None and imbalance not in ("auto", "none"):
+        raise OptionError(
+            f"imbalance is about classes, got '{imbalance}' and a target, which is a number. Leave it out."
+        )
+    if test is None:
+        return
+    odd = [f"split='{split}'"] if split not in ("auto", "given") else []
+    odd += [f"folds={folds}"] if folds is not None and folds > 1 else []
+    odd += [f"hold_out='{hold_out}'"] if hold_out is not None else []
+    if odd:
+        raise OptionError(
+            f"test names the recordings that are tested, and none of them may be trained on, got {' and '.join(odd)} "
+            "too. Give one or the other."
+        )
 
 
 def _read(data: Any, label: Any, target: Any, reading: dict[str, Any]) -> Recordings:

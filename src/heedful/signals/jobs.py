@@ -46,8 +46,9 @@ class Field:
         recipe: how all networks are trained; None leaves each its own.
         epochs: at most so many passes over the train windows.
         rates: learning rates of which validation chooses one for each network; none leaves that of its recipe.
+        factors: what each recipe's own learning rate is multiplied by, where no rates are given.
         imbalance: one of `IMBALANCE`, but for those that `cut` has done.
-        augment: what is done to train windows; None leaves each model its own.
+        augment: what is done to train windows, `Augment()` nothing; None leaves each model its own.
         scaling: how windows are scaled; None leaves each model its own.
         speed: the facts that the recordings' speeds were taken from, for a bundle to remember.
         defects: orders of a bearing's defects, for models that look for them where speeds are known.
@@ -58,6 +59,7 @@ class Field:
     recipe: Recipe | None = None
     epochs: int | None = None
     rates: tuple[float, ...] = ()
+    factors: tuple[float, ...] = ()
     imbalance: str = "auto"
     augment: Augment | None = None
     scaling: str | None = None
@@ -86,9 +88,11 @@ class Field:
         return replace(recipe, watch="train") if fold.validation is None else recipe
 
     def recipes_for(self, model: str, fold: Fold) -> list[Recipe]:
-        """Gives a model's recipe with each of the learning rates that are tried."""
+        """Gives a model's recipe with each of the learning rates that are tried; without validation none is tried."""
         own = self.recipe_for(model, fold)
-        tried = self.rates if get(model).recipe != "article" and fold.validation is not None else ()
+        if get(model).recipe == "article" or fold.validation is None:
+            return [own]
+        tried = self.rates or [own.learning_rate * factor for factor in self.factors]
         return [replace(own, learning_rate=rate) for rate in tried] or [own]
 
     def run(
@@ -185,14 +189,14 @@ def _trained(job: SignalJob, field: Field, deadline: float | None, tick: Callabl
     with one_thread():
         fold, spec, [seed] = field.fold(job.fold), get(job.model), job.seeds
         scaler = SignalScaler.fit(fold.train, field.scaling or spec.scaling)
-        augment = field.augment or own_augment(job.model)
+        augment = own_augment(job.model) if field.augment is None else field.augment
         tries = []
         for recipe in field.recipes_for(job.model, fold):
             net = build(job.model, field, fold, seed)
             tries.append(
                 (net, *_fitted(net, fold, scaler, recipe, seed, augment, deadline, tick), recipe.learning_rate)
             )
-        net, one, state, rate = min(tries, key=lambda found: found[1].best)
+        net, one, state, rate = min(tries, key=lambda found: judged(found[1]))
         net.load_state_dict(state)
         validation = np.empty((0, field.shape.outputs), np.float32)
         heat = 1.0
@@ -216,6 +220,13 @@ def _trained(job: SignalJob, field: Field, deadline: float | None, tick: Callabl
             learning_rate=rate,
         )
         return Heard(trial=trial, state=state, scaler=scaler)
+
+
+def judged(one: Fit) -> float:
+    """Gives the validation loss of the epoch that was kept, else its train loss; the worst there is if none is one."""
+    losses = one.validation_loss or one.train_loss
+    value = losses[one.best_epoch - 1]
+    return value if value == value else float("inf")
 
 
 def _fitted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from heedful.data.recordings import Cuts, Part, Piece, Recordings, cut, read_recordings, with_speed
+from heedful.data.recordings.parts import LEAKY
 from heedful.data.recordings.speed import OBVIOUS
 from heedful.errors import DataError
 from heedful.signals import baselines
@@ -35,10 +37,10 @@ def predict(
     Args:
         bundle: what `heedful.classify` left, or its folder.
         data: files or arrays as `heedful.data.recordings.read_recordings` takes them; the rate of the bundle is
-            brought about where theirs is known.
+            brought about where theirs is known. Channels are brought to the order of training by their names.
         windows: one row a window in place of one a recording.
         speed: fact that holds the speed of the shaft, for a model that reads it; that of its training by default.
-        reading: further words of `read_recordings`.
+        reading: further words of `read_recordings`; recordings without a label are read too.
 
     Returns: of each recording its windows, the class said, its probability, the share of windows that say so by
         themselves, and the share that is far louder or quieter than any that was trained on ("unlike"); of a
@@ -47,19 +49,41 @@ def predict(
     Raises: DataError for recordings of other channels, shorter ones than can be read, or without a speed that is read.
     """
     made = bundle if isinstance(bundle, SignalBundle) else SignalBundle.load(bundle)
-    reading.setdefault("rate", made.shape.rate)
-    found = read_recordings(data, **reading)
+    reading = {"rate": made.shape.rate, "unlabelled": "keep", **reading}
+    found, named = _in_order(read_recordings(data, **reading), data, made, reading)
+    found = _spoken(found, made, speed)
+    cuts = _laid(found, made)
+    raw = logits(made.ready, cuts, made.scaler)
+    table = _of_windows(cuts, made, raw) if windows else _of_recordings(cuts, made, raw)
+    leaky = [note for note in made.notes if note == LEAKY]
+    table.attrs["notes"] = [*leaky, *named, *found.notes, *map(str, found.problems), *cuts.notes]
+    return table
+
+
+def _in_order(
+    found: Recordings, data: Any, made: SignalBundle, reading: dict[str, Any]
+) -> tuple[Recordings, tuple[str, ...]]:
+    """Brings channels to the order of those that were trained on, by their names; where names differ, a note says so.
+
+    Raises: DataError for another number of channels.
+    """
+    if found.channels == made.channels:
+        return found, ()
+    if set(made.channels) == set(found.channels) or (
+        "channels" not in reading and set(made.channels) < set(found.channels)
+    ):
+        if isinstance(data, (str, Path)):
+            return read_recordings(data, **{**reading, "channels": made.channels}), ()
+        places = [found.channels.index(name) for name in made.channels]
+        items = [replace(one, values=one.values[places], channels=made.channels) for one in found.items]
+        return replace(found, items=tuple(items)), ()
     if len(found.channels) != made.shape.channels:
         raise DataError(
             f"{made.model} reads {made.shape.channels} channels ({', '.join(made.channels)}), got "
             f"{len(found.channels)} ({', '.join(found.channels)}). Name those to read."
         )
-    found = _spoken(found, made, speed)
-    cuts = _laid(found, made)
-    raw = logits(made.ready, cuts, made.scaler)
-    table = _of_windows(cuts, made, raw) if windows else _of_recordings(cuts, made, raw)
-    table.attrs["notes"] = [*found.notes, *map(str, found.problems), *cuts.notes]
-    return table
+    pairs = ", ".join(f"'{new}' as '{old}'" for new, old in zip(found.channels, made.channels, strict=True))
+    return found, (f"Channels of other names than those of training are taken in their order: {pairs}.",)
 
 
 def _spoken(found: Recordings, made: SignalBundle, speed: str | Sequence[str] | None) -> Recordings:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from heedful.data.recordings import Augment
 from heedful.errors import OptionError
 from heedful.forecasting.inputs import Words, check_numbers, seeds_of
@@ -15,7 +17,7 @@ from heedful.models.signals import get
 from heedful.signals import baselines
 from heedful.signals.described import describe, makings
 from heedful.signals.family import questions, sized
-from heedful.signals.inputs import Cutting, checked, open_recordings, spoken, window_of
+from heedful.signals.inputs import SIZES, Cutting, check_words, checked, open_recordings, spoken, window_of
 from heedful.signals.jobs import IMBALANCE, Field, plan_jobs
 from heedful.signals.result import MARGIN, Classification
 from heedful.signals.store import open_store
@@ -31,7 +33,7 @@ LONG = ("wdcnn", "wdcnn+se", "wdcnn+eca", "wdcnn+cbam", "attention-bilstm")
 """Networks for windows of long recordings that are compared by default."""
 SHORT = ("lstm-fcn", "mlstm-fcn", "alstm-fcn", "resnet1d")
 """Networks for short recordings that are compared by default."""
-RATES = (1e-3, 3e-3)
+FACTORS = (1.0, 3.0)
 _SHORT = 512
 
 
@@ -50,7 +52,7 @@ def classify(
     scale: float | str | None = None,
     cache: str | Path | None = None,
     split: str = "auto",
-    sizes: Sequence[float] = (0.6, 0.2, 0.2),
+    sizes: Sequence[float] = SIZES,
     folds: int | None = None,
     hold_out: str | None = None,
     values: Sequence[str | float] | None = None,
@@ -91,12 +93,12 @@ def classify(
         target: column of a number to tell of each window, in place of a class.
         channels: which channels are read.
         rate: samples a second; recordings of another rate are resampled.
-        test: a second source, for test alone.
+        test: a second source, for test alone; the split is then given, and cannot be asked for.
         index, pattern, recording, scale: where labels and groups of files are said, what tells recordings of one table
             apart, and what stored numbers are multiplied by; as of `read_recordings`.
         cache: folder of converted samples, where there are more than memory should hold.
         split: "auto", "group", "time", "given" or "random-windows" (leaky, and marked so in every output).
-        sizes: shares of train, validation and test.
+        sizes: shares of train, validation and test; others than these ask for a single split.
         folds: how many times to split, each group being tested once; three where a class has fewer than ten groups.
         hold_out: a fact, such as the size of a fault, of which one value after the other is held out.
         values: those values, where not all are.
@@ -107,13 +109,14 @@ def classify(
         backbone: presets that they are put into.
         margin: effects within this many points of the error rate (0.02 is two) count as none; of a regression, within
             this share of the squared error.
-        rates: learning rates of which validation chooses one for each network.
+        rates: learning rates of which validation chooses one for each network; in a trial of attention by default that
+            of its recipe and three times that.
         seeds: how many, or which.
         recipe: how all networks are trained; by default each by its own recipe.
         epochs: at most so many passes over the train windows.
         imbalance: "auto" weighs classes where one has half as many windows again as another; "weights", "focal",
             "oversample", "undersample" or "none".
-        augment: what is done to train windows; by default what each model is trained with.
+        augment: what is done to train windows; by default what each model is trained with, and `Augment()` is nothing.
         scaling: "standard" (by train), "window" (each by itself) or "none"; by default each model's own.
         speed: fact that holds the speed of the shaft in turns a minute, or several, of which the first is taken that a
             recording has; obvious names such as "rpm" are found. Read by `order-envelope`.
@@ -139,8 +142,15 @@ def classify(
         raise OptionError(f"keep knows {', '.join(KEEP)}, got '{keep}'.")
     if max_minutes is not None and not max_minutes > 0:
         raise OptionError(f"classify needs max_minutes above 0, got {max_minutes}.")
-    if imbalance not in IMBALANCE:
-        raise OptionError(f"imbalance knows {', '.join(IMBALANCE)}, got '{imbalance}'.")
+    check_words(
+        test=test,
+        split=split,
+        folds=folds,
+        hold_out=hold_out,
+        target=target,
+        imbalance=imbalance,
+        known=IMBALANCE,
+    )
     if log is not None:
         ready(log)
     numbers = seeds_of("classify", seeds)
@@ -165,7 +175,7 @@ def classify(
         sizes=_three(sizes),
         folds=folds,
         hold_out=hold_out,
-        values=None if values is None else tuple(values),
+        values=None if values is None else tuple(one.item() if isinstance(one, np.generic) else one for one in values),
         window=window if window is not None else window_of(recordings),
         step=step,
         balance=imbalance if imbalance.endswith("sample") else None,
@@ -176,7 +186,8 @@ def classify(
         classes=0 if target is not None else len(recordings.classes),
         recipe=recipe,
         epochs=epochs,
-        rates=tuple(rates) if rates is not None else RATES if attention is not None and recipe is None else (),
+        rates=tuple(rates or ()),
+        factors=FACTORS if attention is not None and rates is None and recipe is None else (),
         imbalance="none" if cutting.balance else imbalance,
         augment=augment,
         scaling=scaling,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,15 +26,20 @@ def scores(result: Classification) -> pd.DataFrame:
         for trial, fold in _with_folds(result)
         for split, cuts, said in (("validation", fold.validation, trial.validation), ("test", fold.test, trial.test))
         if cuts is not None
-        for metric, value in _scored(cuts, said, trial.temperature).items()
+        for metric, value in scored(cuts, said, trial.temperature).items()
     ]
     frame = pd.DataFrame(rows, columns=["model", "seed", "fold", "split", "metric", "value"])
     return frame.astype({"seed": "Int64"})
 
 
-def _scored(cuts: Cuts, said: np.ndarray, temperature: float) -> dict[str, float]:
-    if not np.isfinite(said).all():  # it did not train
-        return dict.fromkeys(measured.metrics_of(len(cuts.classes)), float("nan"))
+def scored(cuts: Cuts, said: np.ndarray, temperature: float) -> dict[str, float]:
+    """Scores what was said of windows; NaN in every metric for a network that did not train.
+
+    Shape: said as in `SignalTrial`.
+    """
+    if not np.isfinite(said).all():
+        names = (*measured.metrics_of(len(cuts.classes)), *(["vote_accuracy"] if cuts.classes else []))
+        return dict.fromkeys(names, float("nan"))
     if not cuts.classes:
         return measured.regression(cuts.targets, said[:, 0])
     found = measured.classification(cuts.labels, softmax(said, temperature))
@@ -43,12 +49,17 @@ def _scored(cuts: Cuts, said: np.ndarray, temperature: float) -> dict[str, float
 
 
 def summary(result: Classification) -> pd.DataFrame:
-    """One row per model, best first: the mean over folds and seeds, and the spread of the seeds' means."""
+    """One row per model, best first: the mean over folds and seeds, and the spread of the seeds' means.
+
+    A model that diverged in one training has NaN, so that it is not ranked by the others; a metric that a fold leaves
+    undefined, such as AUROC where its test holds one class, is the mean over the other folds.
+    """
     whole = result.scores[result.scores["split"] == "test"]
     over_folds = whole.groupby(["model", "seed", "metric"], sort=False, dropna=False)["value"].mean().reset_index()
     by = over_folds.groupby(["model", "metric"], sort=False)["value"]
     mean, spread = by.mean().unstack(), by.std(ddof=1).unstack()
     table = mean.join(spread.add_suffix("_std"))
+    table.loc[[model for model in table.index if model in diverged(result)]] = np.nan
     for name in ("parameters", "seconds", "milliseconds"):
         values: dict[str, list[float]] = {}
         for trial in result.trials:
@@ -63,7 +74,7 @@ def by_fold(result: Classification) -> pd.DataFrame:
     """The ranking metric of each model on each fold, mean over seeds, in the order of the summary."""
     frame = result.scores
     own = frame[(frame["split"] == "test") & (frame["metric"] == result.ranked_by)]
-    table = own.groupby(["model", "fold"], sort=False)["value"].mean().unstack()
+    table = own.groupby(["model", "fold"], sort=False)["value"].mean(skipna=False).unstack()
     # A run that ended early may have folds without any trial: their columns are empty.
     return table.reindex(index=list(result.summary.index), columns=[fold.name for fold in result.folds])
 
@@ -115,15 +126,26 @@ def votes(result: Classification) -> pd.DataFrame:
 
 
 def per_class(result: Classification, model: str) -> pd.DataFrame:
-    """Precision, recall and F1 of each class, over all folds and seeds."""
+    """Precision, recall and F1 of each class, over all folds and seeds that did not diverge."""
     truth, p = _together(result, model)
+    if not len(truth):
+        lost = pd.DataFrame(np.nan, index=list(result.classes), columns=["precision", "recall", "f1"])
+        return lost.assign(samples=0).rename_axis("class")
     return measured.per_class(truth, p, result.classes)
 
 
 def confusion(result: Classification, model: str) -> pd.DataFrame:
-    """What was said of each true class, counted over all folds and seeds."""
+    """What was said of each true class, counted over all folds and seeds that did not diverge."""
     truth, p = _together(result, model)
+    if not len(truth):
+        true, said = (pd.Index(list(result.classes), name=name) for name in ("true", "said"))
+        return pd.DataFrame(0, index=true, columns=said)
     return measured.confusion(truth, p, result.classes)
+
+
+def diverged(result: Classification) -> dict[str, int]:
+    """Counts of each model the trainings whose answers are no numbers; models without any are left out."""
+    return dict(Counter(trial.model for trial in result.trials if not _finite(trial)))
 
 
 def findings(result: Classification) -> tuple[Finding, ...]:
@@ -139,6 +161,10 @@ def findings(result: Classification) -> tuple[Finding, ...]:
         for check in result.checks
         if check.severity != "note"
     ]
+    for model, times in diverged(result).items():
+        trained = sum(trial.model == model for trial in result.trials)
+        text = f"{model} diverged in {times} of {trained} trainings, so it has no score. Try a lower learning rate."
+        found.append(Finding(text=text, severity="warning"))
     table, metric = result.summary, result.metrics[result.ranked_by]
     known = [name for name in table.index if name in baselines.SUMMARIES]
     nets = [name for name in table.index if name not in baselines.SUMMARIES]
@@ -166,8 +192,15 @@ def _together(result: Classification, model: str) -> tuple[np.ndarray, np.ndarra
     own = [(trial, fold) for trial, fold in _with_folds(result) if trial.model == model]
     if not own:
         raise unknown("model", model, list(result.summary.index))
-    truth = np.concatenate([fold.test.labels for _, fold in own])
-    return truth, np.concatenate([trial.probabilities for trial, _ in own])
+    heard = [(fold.test.labels, trial.probabilities) for trial, fold in own if _finite(trial)]
+    if not heard:
+        return np.empty(0, int), np.empty((0, len(result.classes)))
+    truth, said = zip(*heard, strict=True)
+    return np.concatenate(truth), np.concatenate(said)
+
+
+def _finite(trial: SignalTrial) -> bool:
+    return bool(np.isfinite(trial.test).all())
 
 
 def _where(cuts: Cuts) -> dict[str, np.ndarray]:

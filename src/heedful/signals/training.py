@@ -32,7 +32,8 @@ def train(
 
     Args:
         window: samples of a window; None takes recordings whole.
-        validation: share of the groups that decides when to stop; 0 takes none, and the train loss decides.
+        validation: share of the groups that decides when to stop; 0 takes none, and the train loss decides. Where no
+            class has two groups it is taken in time; the notes of the bundle say so.
         defects: orders of a bearing's defects, for a model that looks for them; recordings then need a speed.
         classes: 0 to tell a number; the recordings' classes by default.
 
@@ -42,9 +43,12 @@ def train(
         raise OptionError(f"Training needs a validation share from 0 to below 1, got {validation}.")
     if imbalance not in IMBALANCE:
         raise OptionError(f"imbalance knows {', '.join(IMBALANCE)}, got '{imbalance}'.")
-    by_group = window is None or len(recordings.groups) > 1
+    own: dict[str | None, set[str]] = {}
+    for one in recordings.items:
+        own.setdefault(one.label, set()).add(one.group_name)
+    kind = "group" if max(map(len, own.values())) > 1 else "time"
     sizes = (1 - validation, validation, 0.0)
-    parts = split_recordings(recordings, "group" if by_group else "time", sizes=sizes, window=window)
+    parts = split_recordings(recordings, kind, sizes=sizes, window=window)
     resample = imbalance if imbalance.endswith("sample") else None
     laid = cut(parts.train, window, balance=resample)
     checked = None if parts.validation is None else cut(parts.validation, window, window)

@@ -23,6 +23,7 @@ from heedful.signals.bundle import SignalBundle, levels_of
 from heedful.signals.jobs import Field, Heard, SignalJob
 from heedful.signals.result import Classification, SignalTrial
 from heedful.signals.store import Name, SignalStore
+from heedful.signals.tables import scored
 from heedful.train.log import training_table, write_tensorboard
 from heedful.trial.described import key_of
 from heedful.trial.engines import run_jobs
@@ -216,7 +217,8 @@ def bundle_of(one: Heard, ground: Field, *, whole: bool, facts: Mapping[str, Any
     trial = one.trial
     if one.scaler is None or trial.seed is None:
         raise OptionError(f"{trial.model} has no weights to bundle.")
-    train = ground.fold(trial.fold).train
+    fold = ground.fold(trial.fold)
+    train = fold.train
     index = np.unique(np.linspace(0, len(train) - 1, min(_LEVELS, len(train))).astype(int))
     return SignalBundle(
         model=trial.model,
@@ -229,7 +231,8 @@ def bundle_of(one: Heard, ground: Field, *, whole: bool, facts: Mapping[str, Any
         whole=whole,
         temperature=trial.temperature,
         levels=levels_of(baselines.rms(train, index)),
-        notes=trial.notes,
+        scores=tuple(scored(fold.test, trial.test, trial.temperature).items()) if fold.parts.test.pieces else (),
+        notes=(*trial.notes, *fold.parts.notes),
         facts={
             "fold": trial.fold,
             "loss": loss_of(trial),
@@ -255,7 +258,7 @@ def _bundled(store: SignalStore, model: str, seed: int | None, fold: str) -> boo
 
 
 def loss_of(trial: SignalTrial) -> float:
-    """Gives the loss that chose the epoch: on validation, else on train; the worst there is if none is a number."""
+    """Gives the validation loss of the epoch that was kept, else its train loss; the worst there is if none is one."""
     best = trial.history[trial.best_epoch - 1]
     value = best.validation if best.validation == best.validation else best.train
     return value if value == value else float("inf")

@@ -86,11 +86,16 @@ class Opinion:
 
 @dataclass(frozen=True, kw_only=True)
 class Beaten:
-    """Hansen's test that none of several models beats a benchmark, having looked at all of them."""
+    """Hansen's test that none of several models beats a benchmark, having looked at all of them.
+
+    Args:
+        block: mean length of the bootstrap's blocks, in origins: how long benchmark and a model differ alike.
+    """
 
     benchmark: str
     models: tuple[str, ...]
     test: Superiority
+    block: float
 
     @property
     def best(self) -> str:
@@ -106,10 +111,11 @@ class Best:
         networks: all that were looked at.
         chosen: the model confidence set.
         beaten: Hansen's test against persistence, and of the attentions against each backbone without any.
-        block: mean length of the bootstrap's blocks, in origins.
+        block: mean length of the blocks that the set's bootstrap takes, in origins.
         origins: origins with a truth.
         seeds: nets that each loss is the mean of.
         left_out: networks that were not finished with all seeds.
+        missed: why one of Hansen's tests is not among `beaten`.
     """
 
     networks: tuple[str, ...]
@@ -119,6 +125,7 @@ class Best:
     origins: int
     seeds: int
     left_out: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -192,29 +199,53 @@ def _best(comparison: Comparison, done: _Done) -> Best:
     by_network = np.stack([losses(done[name], test, seeds).mean(0) for name in networks])
     [last] = losses({0: _persistence(comparison)}, test, [0])
     seen = np.isfinite(by_network).all(0) & np.isfinite(last)
-    around = np.where(seen, by_network - by_network.mean(0), np.nan)
-    block = max(test.horizon, *(correlation_time(one, comparison.season) for one in around))
-    if seen.sum() < BLOCKS_NEEDED * block:
-        raise ShapeError(
-            f"The model confidence set needs a test span of {BLOCKS_NEEDED} blocks of {block:.0f} origins, "
-            f"got {seen.sum()} origins."
-        )
-    by_network, last = by_network[:, seen], last[seen]
-    rows = dict(zip(networks, by_network, strict=True))
-    beaten = [Beaten(benchmark=PERSISTENCE, models=networks, test=spa(last, by_network, block=block))]
-    for none, arms in _by_backbone(comparison.answers).items():
-        if here := tuple(arm for arm in arms if arm in rows and none in rows):
-            against = spa(rows[none], np.stack([rows[arm] for arm in here]), block=block)
-            beaten.append(Beaten(benchmark=none, models=here, test=against))
+    rows = dict(zip(networks, np.where(seen, by_network, np.nan), strict=True))
+    block = _block("The model confidence set", by_network - by_network.mean(0), seen, comparison)
+    against = {PERSISTENCE: networks} | {
+        none: here
+        for none, arms in _by_backbone(comparison.answers).items()
+        if (here := tuple(arm for arm in arms if arm in rows and none in rows))
+    }
+    beaten, missed = [], []
+    for benchmark, models in against.items():
+        try:
+            beaten.append(_beaten(benchmark, models, rows | {PERSISTENCE: last}, seen, comparison))
+        except ShapeError as error:
+            missed.append(str(error))
     return Best(
         networks=networks,
-        chosen=model_confidence_set(by_network, block=block),
+        chosen=model_confidence_set(by_network[:, seen], block=block),
         beaten=tuple(beaten),
         block=block,
         origins=int(seen.sum()),
         seeds=len(seeds),
         left_out=tuple(name for name in done if name not in networks),
+        missed=tuple(missed),
     )
+
+
+def _beaten(
+    benchmark: str, models: tuple[str, ...], rows: Mapping[str, np.ndarray], seen: np.ndarray, comparison: Comparison
+) -> Beaten:
+    """Asks Hansen's test, in blocks that fit the differences which it resamples."""
+    base, own = rows[benchmark], [rows[name] for name in models]
+    block = _block(f"Hansen's test against {benchmark}", base - np.stack(own), seen, comparison)
+    test = spa(base[seen], np.stack([one[seen] for one in own]), block=block)
+    return Beaten(benchmark=benchmark, models=models, test=test, block=block)
+
+
+def _block(who: str, differences: np.ndarray, seen: np.ndarray, comparison: Comparison) -> float:
+    """Gives how many origins in a row the most lasting of several differences (M, N) stays alike.
+
+    Raises: ShapeError where the test span holds too few blocks of so many.
+    """
+    known = np.where(seen, differences, np.nan)
+    block = max(comparison.test.horizon, *(correlation_time(one, comparison.season) for one in known))
+    if seen.sum() < BLOCKS_NEEDED * block:
+        raise ShapeError(
+            f"{who} needs a test span of {BLOCKS_NEEDED} blocks of {block:.0f} origins, got {seen.sum()} origins."
+        )
+    return float(block)
 
 
 def _persistence(comparison: Comparison) -> Trial:

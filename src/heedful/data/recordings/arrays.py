@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from heedful.data.recordings.files import PARTS
 from heedful.data.recordings.noun import Recording, Recordings
 from heedful.data.recordings.readers.common import MANY_CHANNELS, Wanted, chosen, number, real, text
 from heedful.errors import DataError, ShapeError
@@ -49,6 +50,7 @@ def from_arrays(
     for i, values in enumerate(laid):
         samples, called = chosen(values, Wanted(channels=channels))
         told: Any = given["target"][i]
+        where = text(given["part"][i])
         rows = np.asarray(told, dtype=float) if np.ndim(told) == 1 else None
         items.append(
             Recording(
@@ -59,7 +61,7 @@ def from_arrays(
                 group=text(given["group"][i]),
                 target=number(told) if rows is None else None,
                 targets=rows,
-                part=text(given["part"][i]),
+                part=PARTS.get(where.lower(), where) if where else None,
             )
         )
     return Recordings(items=tuple(items), name=name)

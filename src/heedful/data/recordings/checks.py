@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from heedful.data.recordings.copies import copies
 from heedful.data.recordings.cuts import Cuts
 from heedful.data.recordings.noun import Recording, Recordings
 from heedful.data.recordings.pieces import Part, Parts
+from heedful.data.recordings.usable import unchanging
 
 SEVERITIES = ("error", "warning", "note")
 _ENOUGH = 3
 # Share of copies above which scores are worth nothing; a few in a large archive move them by less than a seed does.
 _MANY = 0.01
-_PREFIX = 32
 _NAMED = 5
 
 
@@ -26,7 +26,8 @@ class Check:
     """One thing that was looked for.
 
     Args:
-        kind: "groups", "intervals", "duplicates", "classes", "coincide", "rates", "gain" or "few".
+        kind: "groups", "intervals", "duplicates", "classes", "coincide", "rates", "gain", "constant" or
+            "few".
         severity: "error" makes scores worth nothing, "warning" says what they measure instead, "note" was looked for
             and is fine.
         text: what was found.
@@ -65,7 +66,8 @@ def check_parts(parts: Parts, cuts: Sequence[Cuts] = ()) -> tuple[Check, ...]:
     units = {laid.part.name: _of_cuts(laid) for laid in cuts} if cuts else {p.name: _of_part(p) for p in parts}
     word = "window" if cuts else "piece"
     found = [_groups(parts), _intervals(units, word), _duplicates(recordings, units, word)]
-    found += [*_classes(parts), *_coincide(recordings), *_rates(recordings), *_gain(recordings), *_few(recordings)]
+    found += [*_classes(parts), *_coincide(recordings), *_rates(recordings), *_gain(recordings)]
+    found += [*_constant(recordings), *_few(recordings)]
     return tuple(sorted(found, key=lambda one: SEVERITIES.index(one.severity)))
 
 
@@ -145,7 +147,7 @@ def _overlapping(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _duplicates(recordings: Recordings, units: Mapping[str, np.ndarray], word: str) -> Check:
-    count, pairs = _copies(recordings, units)
+    count, pairs = copies(recordings, units)
     if not count:
         text = f"none of {_later(units, word)} is an exact copy of one in another part."
         return Check(kind="duplicates", severity="note", text=text)
@@ -156,31 +158,6 @@ def _duplicates(recordings: Recordings, units: Mapping[str, np.ndarray], word: s
         advice="Keep one of each, or give both the same group.",
         count=count,
     )
-
-
-def _copies(recordings: Recordings, units: Mapping[str, np.ndarray]) -> tuple[int, list[str]]:
-    """Counts stretches that are exact copies of one in an earlier part; the same stretch in two parts is none.
-
-    Only those that begin alike are read whole.
-    """
-    begins: dict[Hashable, list[tuple[str, int, int, int]]] = {}
-    for name, found in units.items():
-        for number, start, stop in found.tolist():
-            head = recordings[number].read(start, min(stop, start + _PREFIX)).tobytes()
-            begins.setdefault((stop - start, head), []).append((name, number, start, stop))
-    count, pairs = 0, []
-    order = list(units)
-    for alike in begins.values():
-        if len({name for name, *_ in alike}) < 2:
-            continue
-        seen: dict[bytes, tuple[str, int, int]] = {}
-        for name, number, start, stop in sorted(alike, key=lambda one: order.index(one[0])):
-            key = hashlib.blake2b(recordings[number].read(start, stop).tobytes()).digest()
-            first = seen.setdefault(key, (name, number, start))
-            if first[0] != name and first[1:] != (number, start):
-                count += 1
-                pairs.append(f"{recordings[number].name} = {recordings[first[1]].name}")
-    return count, sorted(set(pairs))
 
 
 # --- what gives a class away ----------------------------------------------------------------------
@@ -283,6 +260,22 @@ def _gain(recordings: Recordings) -> list[Check]:
             advice="A model can tell classes by noise floor or resolution; scale each window by itself (window).",
             count=len(scales),
         )
+    ]
+
+
+def _constant(recordings: Recordings) -> list[Check]:
+    """Names channels that never change within a recording and differ between them, as numbers of machines do."""
+    levels = unchanging(recordings.items)
+    return [
+        Check(
+            kind="constant",
+            severity="warning",
+            text=f"channel '{channel}' stays the same within each recording and differs between them"
+            f"{_guessed(recordings, lambda one, own=own: own[one.name])}.",  # type: ignore[misc]
+            advice="It tells recordings apart and is no signal: name the channels without it, or take it as the group.",
+            count=len(set(own.values())),
+        )
+        for channel, own in levels.items()
     ]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from heedful.data.recordings.files import beside
 from heedful.data.recordings.noun import Recordings
 from heedful.data.recordings.pieces import PARTS, Part, Piece
 from heedful.errors import DataError, OptionError
@@ -270,7 +272,8 @@ def by_given(
 ) -> Division:
     """Splits as the archive says; without a validation part, its train is split by group to give one.
 
-    Raises: DataError if a recording has no part, or one of another name.
+    Raises: DataError if a recording has no part, or one of another name; if none is for train, or none for test where
+        test has a share.
     """
     found: dict[str, list[Member]] = {name: [] for name in PARTS}
     for member in members:
@@ -281,8 +284,9 @@ def by_given(
                 f"'{member.name}'. Split by group or in time instead."
             )
         found[part].append(member)
-    if not found["train"]:
-        raise DataError("A split as given needs recordings for train, got none. Split by group or in time instead.")
+    for name, needed in (("train", True), ("test", bool(shares[TEST]))):
+        if needed and not found[name]:
+            raise DataError(_lacking(name, members, recordings))
     if found["validation"] or not shares[VALIDATION]:
         parts = nothing()
         for number, name in enumerate(PARTS):
@@ -293,6 +297,17 @@ def by_given(
     inner.pieces[TEST].extend(member.piece for member in found["test"])
     note = f"validation is taken from the archive's train part ({len(inner.pieces[VALIDATION]):,} pieces)"
     return inner._replace(notes=(note, *told_inner(inner.in_time), *inner.notes), in_time=())
+
+
+def _lacking(name: str, members: Sequence[Member], recordings: Recordings) -> str:
+    """Says that no recording is given for a part, and what lies there that may be."""
+    sources = {recordings[member.piece.recording].source for member in members} - {""}
+    others = [other for source in sorted(sources) if (other := beside(Path(source))) is not None]
+    lies = f"{others[0].name} lies beside what was read: give its folder" if others else "Give it as a second source"
+    return (
+        f"A split as given needs recordings for {name}, got none among {len(members):,}. {lies}, by test=..., or split "
+        "by group or in time instead: split='group'."
+    )
 
 
 def told_inner(labels: Sequence[str]) -> tuple[str, ...]:

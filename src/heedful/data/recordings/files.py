@@ -19,8 +19,11 @@ from heedful.errors import DataError, OptionError
 ASIDE = {"readme", "license", "licence", "changelog", "citation", "notes"}
 TABLES = (".csv", ".tsv", ".xlsx", ".parquet", ".txt")
 LARGEST_INDEX = 32 << 20
-PARTS = {"train": "train", "training": "train", "test": "test"}
+PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+PARTS |= dict.fromkeys(("validation", "valid", "val", "dev"), "validation")
+"""What an index, an archive or a folder calls a part, and which it is."""
 _ENDING = re.compile(r"(?i)_(train|test)$")
+_HELD = re.compile(r"(?i)_(validation|valid|val|dev)$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,7 @@ class File:
         name: its place below the source, without the ending.
         folders: the folders between the source and it.
         row: what index table and file name say of it.
-        part: "train" or "test" by its name or folder.
+        part: "train", "validation" or "test" by its name or folder.
     """
 
     path: Path
@@ -78,13 +81,19 @@ def list_files(source: Path, *, index: str | Path | bool | None = None, pattern:
 def _one_file(source: Path) -> Listing:
     if source.suffix.lower() not in READERS:
         raise DataError(f"'{source}' is of no kind that is read. Read are: {', '.join(READERS)}.")
-    notes: tuple[str, ...] = ()
-    if match := _ENDING.search(source.stem):
-        swapped = {"TRAIN": "TEST", "TEST": "TRAIN", "train": "test", "test": "train"}.get(match[1], "")
-        other = source.with_name(source.stem[: match.start(1)] + swapped + source.suffix)
-        if swapped and other.is_file():
-            notes = (f"{other.name} lies beside it and was not read: give the folder to read both.",)
+    other = beside(source)
+    notes = () if other is None else (f"{other.name} lies beside it and was not read: give the folder to read both.",)
     return Listing(files=(File(path=source, name=source.stem),), name=source.stem, notes=notes)
+
+
+def beside(path: Path) -> Path | None:
+    """Finds the test file of a train file, or the train file of a test file, if it lies there."""
+    match = _ENDING.search(path.stem)
+    swapped = {"TRAIN": "TEST", "TEST": "TRAIN", "train": "test", "test": "train"}.get(match[1] if match else "")
+    if match is None or swapped is None:
+        return None
+    other = path.with_name(path.stem[: match.start(1)] + swapped + path.suffix)
+    return other if other.is_file() else None
 
 
 def _folder(source: Path) -> Listing:
@@ -197,12 +206,16 @@ def _one_format(listing: Listing) -> Listing:
 
 
 def _parts(listing: Listing) -> Listing:
-    """Finds train and test in the ends of names, or in the first folders where these are nothing else."""
+    """Finds the parts in the first folders where these are nothing else, or in the ends of names.
+
+    An end such as `_dev` is a part only beside names that end in `_train`.
+    """
     tops = {file.folders[0].lower() if file.folders else "" for file in listing.files}
     parted = bool(tops) and tops <= set(PARTS)
+    trained = any((end := _ENDING.search(file.path.stem)) and end[1].lower() == "train" for file in listing.files)
     files = []
     for file in listing.files:
-        ending = _ENDING.search(file.path.stem)
+        ending = _ENDING.search(file.path.stem) or (_HELD.search(file.path.stem) if trained else None)
         part = PARTS[file.folders[0].lower()] if parted else PARTS[ending[1].lower()] if ending else None
         files.append(replace(file, part=part, folders=file.folders[1:] if parted else file.folders))
     return replace(listing, files=tuple(files))

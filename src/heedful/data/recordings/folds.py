@@ -95,10 +95,12 @@ def folds(
             for i in range(k)
         )
     names, held = _by_value(recordings, members, by, values) if by else _by_group(members, k, seed)
+    untested = _untested(recordings, members, held, by) if by and by != "group" else ()
     found = []
     for i, name in enumerate(names):
         rng = np.random.default_rng([seed, i])
         division = _fold(members, held, i, len(names), validation, inner, window, rng)
+        division = division._replace(notes=(*untested, *division.notes))
         found.append(to_parts(recordings, division, "value" if by else "group", fold=name))
     return tuple(found)
 
@@ -191,6 +193,15 @@ def _by_value(
         )
     held = {m: chosen.index(shown[m]) if shown[m] in chosen else -1 for m in members if m.label in several}
     return [f"{by} = {value}" for value in chosen], held
+
+
+def _untested(recordings: Recordings, members: Sequence[Member], held: dict[Member, int], by: str) -> tuple[str, ...]:
+    """Says how many recordings are in the train of every fold because nothing is known of what is held out."""
+    without = {m.name for m in members if held.get(m) == -1 and not _shown(_value(recordings, m, by))}
+    if not without:
+        return ()
+    count = "1 recording" if len(without) == 1 else f"{len(without):,} recordings"
+    return (f"{count} without '{by}' never tested and in the train of every fold, such as '{min(without)}'",)
 
 
 def _value(recordings: Recordings, member: Member, by: str) -> str | float | None:

@@ -27,7 +27,7 @@ class Recording:
             NaN where it is unknown. A window's is that of its last sample.
         group: what must not be split: machine, patient, bearing. A recording without one is a group of its own.
         channels: names of the channels.
-        part: "train" or "test" where an archive fixes it.
+        part: "train", "validation" or "test" where an archive fixes it.
         facts: what else is known, such as the speed or the load.
         speed: that of the shaft, in turns a minute, where a model is to read it; see `with_speed`.
         source: the file that it was read from.

@@ -44,7 +44,8 @@ def split_recordings(
     - "time": the first samples of each recording are for train, the last for test, with a gap of one window between.
     - "given": as the archive says; validation is taken from its train by group, if it names none.
     - "random-windows": windows are dealt out at random. This leaks and is marked so; it is there to show by how much.
-    - "auto": "given" if every recording has a part, else "group" if any class has two groups, else "time".
+    - "auto": "given" if every recording has a part (of a part of recordings: if test is among them), else "group" if
+      any class has two groups, else "time".
 
     The same seed gives the same parts, in whatever order the files were read.
 
@@ -68,7 +69,7 @@ def split_recordings(
         raise unknown("kind of split", kind, KINDS)
     shares, members = read_shares(sizes), members_of(source)
     recordings = source if isinstance(source, Recordings) else source.recordings
-    kind = kind if kind != "auto" else _kind(recordings, members)
+    kind = kind if kind != "auto" else _kind(recordings, members, whole=isinstance(source, Recordings))
     rng = np.random.default_rng(seed)
     if kind == "random-windows":
         return _at_random(recordings, members, shares, seed)
@@ -86,8 +87,20 @@ def split_recordings(
     return to_parts(recordings, division._replace(notes=(*told_alone(division.in_time), *division.notes)), kind)
 
 
-def _kind(recordings: Recordings, members: Sequence[Member]) -> str:
-    if all(recordings[member.piece.recording].part is not None for member in members):
+def _kind(recordings: Recordings, members: Sequence[Member], *, whole: bool) -> str:
+    """Chooses the kind of split.
+
+    Raises: DataError if some recordings have a part and others have none.
+    """
+    parts = {member.name: recordings[member.piece.recording].part for member in members}
+    without = [name for name, part in parts.items() if part is None]
+    if 0 < len(without) < len(parts):
+        raise DataError(
+            f"{len(parts) - len(without):,} of {len(parts):,} recordings have a part (train, validation or test), "
+            f"{len(without):,} have none, such as '{without[0]}'. Say the part of each, leave those without out, or "
+            "ask for another split, which keeps none of the parts given: split='group'."
+        )
+    if not without and (whole or "test" in parts.values()):
         return "given"
     return "group" if any(len(groups) > 1 for groups in groups_by_label(members).values()) else "time"
 

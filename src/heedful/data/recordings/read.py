@@ -18,10 +18,12 @@ from heedful.data.recordings.resample import MEMORY, resample
 from heedful.data.recordings.roles import Roles, by_folders, check_named, find_roles, taken
 from heedful.data.recordings.usable import finite, labelled, same_channels, steady, told
 from heedful.data.recordings.way import Way
-from heedful.errors import DataError, HeedfulError, OptionError
+from heedful.errors import DataError, HeedfulError, OptionError, unknown
 
 SAMPLES = {"bearings": ("heedful.data.sets.bearings", "bearings")}
 """Recordings that come with the package: module and function, loaded when asked for."""
+
+UNLABELLED = ("drop", "keep")
 
 
 def read_recordings(
@@ -37,6 +39,7 @@ def read_recordings(
     recording: str | None = None,
     index: str | Path | bool | None = None,
     pattern: str | None = None,
+    unlabelled: str = "drop",
     memory: int = MEMORY,
     cache: str | Path | None = None,
     say: Callable[[str], object] | None = None,
@@ -56,11 +59,13 @@ def read_recordings(
         channels: columns, variables or positions to read; for arrays that have no names, what to call them.
         rate: samples a second; recordings of another rate are resampled to it. Or the column that holds it.
         scale: what stored numbers are multiplied by, or the column that holds it.
-        part: column that says train or test.
+        part: column that says train, validation (or val, valid, dev) or test; for arrays the parts themselves.
         recording: column that tells recordings in one table apart.
         index: table with a column of file names; by default the one in the folder, False for none.
         pattern: regular expression searched in each file's place below the source; its named groups, such as
             `(?P<label>[A-Z]+)\\d+_(?P<group>\\w+)`, are known of the file as the columns of an index are.
+        unlabelled: "drop" leaves out recordings without the label or target asked for, or, if none was, that others
+            have; "keep" reads them too, as is done to predict.
         memory: bytes of files up to which samples are held in memory; above, files are memory-mapped where they lie or
             converted once to the cache.
         cache: folder of converted samples; by default HEEDFUL_CACHE, or the user's cache folder.
@@ -74,6 +79,8 @@ def read_recordings(
     >>> [(one.name, one.label, one.values.shape) for one in made.items]
     [('0', 'a', (2, 50)), ('1', 'b', (2, 60))]
     """
+    if unlabelled not in UNLABELLED:
+        raise unknown("way with recordings without a label", unlabelled, UNLABELLED)
     wanted_rate = None if isinstance(rate, str) or rate is None else float(rate)
     columns: dict[str, Any] = {"rate": rate if wanted_rate is None else None, "scale": scale, "recording": recording}
     columns |= {"index": index, "pattern": pattern}
@@ -92,7 +99,7 @@ def read_recordings(
         asked |= {"rate": rate if wanted_rate is None else None, "scale": scale if number is None else None}
         listing = list_files(Path(source).expanduser(), index=index, pattern=pattern)
         way = Way(memory=memory, folder=cache_folder(cache), say=say)
-        found = _read(listing, asked, _tuple(channels), way)
+        found = _read(listing, asked, _tuple(channels), way, keep=unlabelled == "keep")
         if number is not None:
             found = replace(found, items=tuple(replace(one, scale=number) for one in found.items))
     return _at_rate(found, wanted_rate, memory, cache)
@@ -144,16 +151,19 @@ def _read(
     asked: dict[str, Any],
     channels: tuple[str | int, ...] | None,
     way: Way,
+    *,
+    keep: bool,
 ) -> Recordings:
     roles = find_roles(asked, known(listing.files), listing.index)
     check_named(roles, listing.files, known(listing.files))
-    wanted = roles.wanted(channels, block=max(1 << 19, min(32 << 20, way.memory // 8)))
+    block = max(1 << 19, min(32 << 20, way.memory // 8))
+    wanted = replace(roles.wanted(channels, block), unlabelled=keep)
     pairs, problems, notes = _opened(listing, roles, wanted, way)
     pairs, other = same_channels(pairs)
     items, folders = by_folders(pairs, roles, listed=listing.index is not None)
-    items, unlabelled = labelled(items, asked={*roles.named, *roles.folder})
+    items, without = (items, []) if keep else labelled(items, asked={*roles.named, *roles.folder})
     items, odd, gaps = finite(items)
-    problems += [*other, *unlabelled, *odd]
+    problems += [*other, *without, *odd]
     if not items:
         raise DataError(_nothing(listing.name, problems))
     return Recordings(

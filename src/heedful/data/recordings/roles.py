@@ -43,7 +43,8 @@ class Roles:
         part = text(row.get("part")) or one.part or file.part or ""
         if "part" in self.named and part.lower() not in PARTS:
             raise DataError(
-                f"'{self.named['part']}' has to say train or test, got '{part}'. Leave part out, or mend it."
+                f"'{self.named['part']}' has to say train, validation or test, got '{part}'. Leave part out, or mend "
+                "it."
             )
         return replace(
             one,

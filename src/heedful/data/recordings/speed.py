@@ -40,7 +40,7 @@ def with_speed(recordings: Recordings, names: str | Sequence[str] | None = None)
     lacking = sum(speed is None for speed, _ in found)
     if lacking:
         text = (
-            f"The speed of {lacking} of {len(found)} recordings is unknown: none is used, in place of orders frequency."
+            f"The speed of {lacking} of {len(found)} recordings is unknown: none is used, frequency stands for order."
         )
         return replace(
             recordings,

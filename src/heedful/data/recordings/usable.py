@@ -43,9 +43,13 @@ def same_channels(pairs: Sequence[tuple[Recording, File]]) -> tuple[list[tuple[R
 
 
 def labelled(items: Iterable[Recording], *, asked: Iterable[str] = ()) -> tuple[list[Recording], list[Problem]]:
-    """Leaves out recordings without the label or target that others have, or that was asked for."""
-    items = list(items)
-    needs = [role for role in ("label", "target") if role in asked or any(_has(one, role) for one in items)]
+    """Leaves out recordings without the label or target that was asked for; if neither was, without what others have.
+
+    Where some have a label and some a target, that is the label.
+    """
+    items, asked = list(items), set(asked)
+    needs = [role for role in ("label", "target") if role in asked]
+    needs = needs or [role for role in ("label", "target") if any(_has(one, role) for one in items)][:1]
     kept, problems = [], []
     for one in items:
         lacks = [role for role in needs if not _has(one, role)]
@@ -102,18 +106,30 @@ def told(gaps: Sequence[Missing]) -> tuple[str, ...]:
 
 def steady(items: Sequence[Recording]) -> tuple[str, ...]:
     """Warns of channels that never change within a recording but differ between them, as numbers of machines do."""
-    if len(items) < 2:
-        return ()
-    found = []
-    for i, channel in enumerate(items[0].channels):
-        levels = {_level(one.values[i]) for one in items}
-        if None not in levels and len(levels) > 1:
-            found.append(channel)
     return tuple(
         f"Channel '{channel}' stays the same within each recording and differs between them: it tells recordings apart "
         f"and is no signal. Name the channels without it: channels=..., or take it as the group: group='{channel}'."
-        for channel in found
+        for channel in unchanging(items)
     )
+
+
+def unchanging(items: Sequence[Recording]) -> dict[str, dict[str, float]]:
+    """Finds channels that never change within a recording but differ between them, and their level in each of these.
+
+    >>> unchanging([Recording(name=name, values=np.full((1, 9), ord(name))) for name in "ab"])
+    {'signal': {'a': 97.0, 'b': 98.0}}
+    """
+    found = {}
+    for i, channel in enumerate(items[0].channels if len(items) > 1 else ()):
+        levels: dict[str, float] = {}
+        for one in items:
+            level = _level(one.values[i])
+            if level is None:
+                break
+            levels[one.name] = level
+        if len(levels) == len(items) and len(set(levels.values())) > 1:
+            found[channel] = levels
+    return found
 
 
 def _level(row: np.ndarray) -> float | None:

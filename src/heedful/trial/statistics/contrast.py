@@ -37,7 +37,10 @@ class Contrast:
         block_means: difference per block of time, in order, in units of b's mean loss.
         drift: correlation of neighbouring block means.
         detectable: smallest effect that would be found in 80 % of such test sets, before any correction for a family.
+        effective: how many groups of equal size would say as much as these; NaN where blocks are as long as each other.
         over: what K counts, "blocks" of time or "groups" of recordings.
+        split: of groups, how they were parted: "group", "time" (tested on later stretches of what was trained on) or
+            "leaky" (windows of one recording in train and test).
         unit: "%" where effects are shares of b's mean loss, "points" where they are differences of error rates.
 
     Unit: effects are shares of b's mean loss: -0.05 is a loss 5 % lower.
@@ -59,8 +62,15 @@ class Contrast:
     block_means: tuple[float, ...]
     drift: float
     detectable: float
+    effective: float = math.nan
     over: str = "blocks"
     unit: str = "%"
+    split: str = "group"
+
+    @property
+    def independent(self) -> float:
+        """Blocks, or groups of equal size, that say as much as these."""
+        return self.effective if self.effective == self.effective else self.blocks
 
     def detectable_in(self, family: int) -> float:
         """Gives the smallest effect that would be found in 80 % of such test sets by one of a family of attentions.

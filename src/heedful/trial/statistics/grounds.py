@@ -144,7 +144,7 @@ def remarks(outcome: str, facts: Facts, validation: float | None) -> list[Ground
             sentence = f"On the validation part the effect was {100 * validation:+.1f} {facts.unit}, the other way."
             found.append(("validation", sentence))
     if none.over == "groups":
-        return [*found, ("claim of groups", _of_groups(none))]
+        return [*found, ("claim of time" if none.split == "time" else "claim of groups", _of_groups(none))]
     counted = f"{none.origins} origins, {none.seeds} seeds x {none.blocks} blocks of time."
     if facts.trainings == 1:
         return [*found, ("claim", f"The claim covers this training set and this test span of {counted}")]
@@ -163,6 +163,11 @@ def remarks(outcome: str, facts: Facts, validation: float | None) -> list[Ground
 
 
 def _of_groups(none: Contrast) -> str:
+    if none.split == "time":
+        return (
+            f"The claim covers later stretches of these {none.blocks} groups ({none.origins} windows, {none.seeds} "
+            "seeds), which were trained on too; it says nothing of other groups."
+        )
     return (
         f"The claim covers groups like these {none.blocks} ({none.origins} windows, {none.seeds} seeds) and training "
         "parts like these; that those of several folds overlap is not counted."
@@ -199,12 +204,18 @@ def _same(facts: Facts) -> Ground | None:
 
 
 def _obstacles(facts: Facts) -> list[Ground]:
-    blocks, seeds = min(one.blocks for one in facts.all), min(one.seeds for one in facts.all)
+    blocks, seeds = min(one.independent for one in facts.all), min(one.seeds for one in facts.all)
     found = []
+    if facts.none.split == "leaky":
+        sentence = (
+            "Windows of one recording lie in train and in test, so the errors say little of recordings that are not "
+            "among these. Split by group."
+        )
+        found.append(("leaky", sentence))
     if blocks < BLOCKS_NEEDED and facts.none.over == "groups":
         sentence = (
-            f"The test parts hold {blocks} independent groups, and {BLOCKS_NEEDED} are needed. More groups would tell "
-            "more, or more folds, so that each group is tested once."
+            f"The test parts hold {facts.none.blocks} groups that say as much as {blocks:.1f} of equal size, and "
+            f"{BLOCKS_NEEDED} are needed. More groups would tell more, or more folds, so that each is tested once."
         )
         found.append(("few groups", sentence))
     elif blocks < BLOCKS_NEEDED:

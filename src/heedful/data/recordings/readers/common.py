@@ -38,8 +38,8 @@ NAMES = {
 class Wanted:
     """What was asked of a file: names of columns (None: the obvious ones), and the channels by name or position.
 
-    `map` asks for memory maps where the format has them. Tables above `block` bytes are read in blocks, and their
-    samples go to the folder `spill` if there is one.
+    `unlabelled` keeps rows of a table without label or target. `map` asks for memory maps where the format has them.
+    Tables above `block` bytes are read in blocks, and their samples go to the folder `spill` if there is one.
     """
 
     label: str | None = None
@@ -50,6 +50,7 @@ class Wanted:
     rate: str | None = None
     scale: str | None = None
     channels: tuple[str | int, ...] | None = None
+    unlabelled: bool = False
     map: bool = False
     block: int = 32 << 20
     spill: Path | None = None
@@ -177,12 +178,12 @@ def pick(names: tuple[str, ...], channels: tuple[str | int, ...] | None) -> list
     """Gives the positions of the channels asked for, all of them without a wish.
 
     Args:
-        channels: names, or positions counted from 0.
+        channels: names, or positions counted from 0; digits that are no name are a position.
 
     Raises: DataError for a channel that is not there.
 
-    >>> pick(("x", "y", "z"), ("z", 0))
-    [2, 0]
+    >>> pick(("x", "y", "z"), ("z", 0)), pick(("x", "y"), ("1",)), pick(("1", "2"), ("1",))
+    ([2, 0], [1], [0])
     """
     if channels is None:
         return list(range(len(names)))
@@ -190,8 +191,8 @@ def pick(names: tuple[str, ...], channels: tuple[str | int, ...] | None) -> list
     for channel in channels:
         if isinstance(channel, str) and channel in names:
             found.append(names.index(channel))
-        elif isinstance(channel, int) and 0 <= channel < len(names):
-            found.append(channel)
+        elif str(channel).isdecimal() and int(channel) < len(names):
+            found.append(int(channel))
         else:
             raise DataError(f"There is no channel {channel!r}. Known: {', '.join(names)}, or 0 to {len(names) - 1}.")
     return found
@@ -205,7 +206,7 @@ def chosen(values: np.ndarray, wanted: Wanted) -> tuple[np.ndarray, tuple[str, .
     names, channels = channel_names(len(values)), wanted.channels
     if channels is None:
         return values, names
-    given = tuple(one for one in channels if isinstance(one, str))
+    given = tuple(one for one in channels if isinstance(one, str) and not one.isdecimal())
     if len(given) == len(channels) == len(values) and not set(given) & set(names):
         return values, given
     places = pick(names, channels)
@@ -215,7 +216,9 @@ def chosen(values: np.ndarray, wanted: Wanted) -> tuple[np.ndarray, tuple[str, .
 def named(values: np.ndarray, wanted: Wanted) -> tuple[np.ndarray, tuple[str, ...]]:
     """Lays an array whose axes are not named as (channels, samples) and takes the channels asked for."""
     channels = wanted.channels or ()
-    count = len(channels) if channels and all(isinstance(one, str) for one in channels) else None
+    count = (
+        len(channels) if channels and all(isinstance(one, str) and not one.isdecimal() for one in channels) else None
+    )
     return chosen(oriented(real(values), count), wanted)
 
 

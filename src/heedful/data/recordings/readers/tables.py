@@ -54,6 +54,7 @@ class _Plan:
     scale: str | None = None
     texts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    optional: tuple[str, ...] = ("part",)
 
 
 def read_table(path: Path, wanted: Wanted) -> Found:
@@ -154,7 +155,15 @@ def _plan(frame: pd.DataFrame, wanted: Wanted) -> _Plan:
         scale=roles.get("scale"),
         texts={column: None for column in rest if column not in numeric},
         notes=notes,
+        optional=_optional(wanted, roles),
     )
+
+
+def _optional(wanted: Wanted, roles: Mapping[str, str]) -> tuple[str, ...]:
+    """Says which roles rows may lack: what was not asked for; if neither label nor target was, the label is needed."""
+    told = [role for role in ("label", "target") if role in roles]
+    needed = [role for role in told if getattr(wanted, role)] or told[:1]
+    return ("part", *(role for role in told if wanted.unlabelled or role not in needed))
 
 
 def _sorted(frame: pd.DataFrame, plan: _Plan) -> pd.DataFrame:
@@ -284,7 +293,7 @@ def _found(values: np.ndarray, runs: list[_Run], plan: _Plan, rate: float | None
     known = facts({column: value for column, value in plan.texts.items() if value is not None})
     items, problems, nth = [], [], Counter[str]()
     for run, base in zip(runs, bases, strict=True):
-        lacks = next((role for role in keys if role != "part" and _unknown(run.known[role])), None)
+        lacks = next((role for role in keys if role not in plan.optional and _unknown(run.known[role])), None)
         if lacks is not None:
             problems.append(f"rows {run.start + 1:,} to {run.stop:,} have no {lacks} ('{keys[lacks]}').")
             continue
