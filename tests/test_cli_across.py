@@ -112,6 +112,55 @@ def test_where_every_table_fails_nothing_is_written(tables: list[Path], tmp_path
     assert not (tmp_path / "out").exists()
 
 
+def test_a_round_in_which_every_table_fails_takes_nothing_away(tables: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert compare(tables[:2], out, *BASELINES).exit_code == 0
+    before = {path: path.read_bytes() for path in out.glob("across*")}
+    assert compare(tables[:2], out, *BASELINES, "--target", "sale").exit_code == cli.WRONG_INPUT
+    assert len(before) == 2
+    assert {path: path.read_bytes() for path in out.glob("across*")} == before
+
+
+def test_files_of_that_name_that_heedful_did_not_write_stay(tables: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("across.csv", "across.html"):
+        (out / name).write_text("mine", encoding="utf-8")
+    tables[1].unlink()
+    assert compare(tables[:2], out, *BASELINES).exit_code == cli.WRONG_INPUT
+    assert [(out / name).read_text(encoding="utf-8") for name in ("across.csv", "across.html")] == ["mine", "mine"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--attention", "ecaa"), "Did you mean 'eca'"),
+        (("--models", "cnn-lstmm"), "Did you mean 'cnn-lstm'"),
+        (("--language", "de"), "Unknown language 'de'"),
+        (("--engine", "local", "--scheduler", "tcp://nowhere:1"), "is for --engine dask"),
+        (("--keep", "some"), "keep knows all, best, none"),
+        (("--horizon", "0"), "needs horizon to be a whole number"),
+        (("--seeds", "0"), "needs at least one seed"),
+        (("--log", "paper"), "Unknown log 'paper'"),
+        (("--max-minutes", "-1"), "max_minutes above 0, got -1.0"),
+    ],
+)
+def test_what_is_wrong_for_all_tables_is_said_once(
+    words: tuple[str, ...], told: str, tables: list[Path], tmp_path: Path
+) -> None:
+    done = compare(tables, tmp_path / "out", *words)
+    assert done.exit_code == cli.WRONG_INPUT
+    assert done.stderr.count(told) == 1
+    assert "could not be compared" not in done.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_time_that_is_up_ends_the_round_even_if_no_table_was_compared(tables: list[Path], tmp_path: Path) -> None:
+    done = compare(tables, tmp_path / "out", *BASELINES, "--target", "sale", "--max-minutes", 1e-9)
+    assert done.exit_code == cli.STOPPED
+    assert "max_minutes" not in done.output
+
+
 def test_the_same_command_continues_and_trains_nothing_again(tables: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = ("--models", "cnn-lstm", "--seeds", 1, "--epochs", 1)

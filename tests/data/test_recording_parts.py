@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heedful.data.recordings import Part, Parts, Piece, Recording, Recordings, split_recordings
+from heedful.data.recordings import Part, Parts, Piece, Recording, Recordings, read_recordings, split_recordings
 from heedful.data.recordings.dividing import allotted, stratified
 from heedful.errors import DataError, OptionError, UnknownName
 
@@ -143,7 +143,9 @@ def test_given_needs_a_part_of_each_recording():
 
 def test_recordings_of_which_only_some_have_a_part_are_refused():
     some = Recordings(items=(*made([("a", "x", None)], part="test").items, *bearings_of(ball=4).items))
-    with pytest.raises(DataError, match=r"1 of \d recordings have a part .*, \d have none, such as 'ball.*split='group'"):
+    with pytest.raises(
+        DataError, match=r"1 of \d recordings have a part .*, \d have none, such as 'ball.*split='group'"
+    ):
         split_recordings(some)
     assert split_recordings(some, "group").kind == "group"
 

@@ -52,9 +52,7 @@ def test_a_recording_knows_whether_a_number_is_known_of_it():
 
 
 def test_targets_need_one_number_a_sample_and_no_other_target():
-    with pytest.raises(
-        DataError, match=r"one for each of its 20 samples, got targets \(19,\)"
-    ):
+    with pytest.raises(DataError, match=r"one for each of its 20 samples, got targets \(19,\)"):
         replace(recordings()[0], targets=np.zeros(19))
     with pytest.raises(DataError, match="beside the target 2. Give one of them"):
         replace(recordings()[0], target=2.0)

@@ -108,3 +108,11 @@ def test_samples_that_cannot_be_used_are_refused() -> None:
         Classifier(**QUICK, random_state=-1).fit(x, y)
     with pytest.raises(OptionError, match="validation"):
         Classifier(**QUICK, validation=1.0).fit(x, y)
+
+
+def test_one_group_a_class_is_learned_in_time_and_told() -> None:
+    x, y = tones(12, length=160)
+    model = Classifier("wdcnn", window=32, epochs=1).fit(x, y, groups=y)
+    assert any("in time" in note for note in model.bundle_.notes)
+    whole = Classifier("wdcnn", epochs=1).fit(x, y, groups=y)
+    assert whole.predict(x).shape == (12,)

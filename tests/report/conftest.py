@@ -171,7 +171,7 @@ def make() -> Callable[..., Comparison]:
     return make_comparison
 
 
-# --- classifications of recordings --------------------------------------------------------------------------------------
+# --- classifications of recordings -----------------------------------------------------------------------------------
 
 NETS = ("wdcnn", "wdcnn+eca")
 ASKED = Question(

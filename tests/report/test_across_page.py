@@ -91,11 +91,18 @@ def test_what_the_tests_found_is_said_where_there_are_enough(many: Callable[...,
     assert not any("beats every control" in one for one in between)
 
 
-def test_every_data_set_leads_to_its_own_report(many: Callable[..., Across]) -> None:
-    names = ("load", "50 % <b>", "ett#1")
-    reader = Reader(page.render(many(3, names=names)))
-    assert reader.leads == ["load/report.html", "50%20%25%20%3Cb%3E/report.html", "ett%231/report.html"]
+def test_a_data_set_leads_to_its_own_report_where_there_is_one(many: Callable[..., Across], tmp_path: Path) -> None:
+    names = ("load", "50 % <b>", "ett#1", "nowhere")
+    found, places = many(4, names=names), (tmp_path / "all" / "load", tmp_path / "50 % b", tmp_path / "gone", None)
+    for place in places[:2]:
+        place.mkdir(parents=True)
+        (place / "report.html").write_text("", encoding="utf-8")
+    measured = {name: replace(found.measured[name], folder=at) for name, at in zip(names, places, strict=True)}
+    path = replace(found, measured=measured).save(tmp_path / "all")
+    reader = Reader(path.read_text(encoding="utf-8"))
+    assert reader.leads == ["load/report.html", "../50%20%25%20b/report.html"]
     assert "50 % <b>" in reader.text
+    assert "nowhere" in reader.text
 
 
 def test_what_was_left_out_is_said_before_any_table(many: Callable[..., Across]) -> None:
@@ -142,7 +149,9 @@ def test_the_chinese_page_is_chinese_but_for_names(many: Callable[..., Across]) 
         "Not ranked, for want of a loss on every data set: tcn.",
         "Data sets without a loss, or whose last value is never wrong: load.",
         "tcn on load: 1 of 3 seeds did not train.",
-        "The same rows, which should count once: load, site.",
+        "The same rows, of which the first counts alone: load, site.",
+        "Stopped early, and counted with what is finished: load.",
+        "Not ranked, for want of a loss on every series: tcn.",
         "load could not be compared: 12.",
     )
     known = {"Heedful", "CD", "Nemenyi", "Wilcoxon", "Holm", "Friedman", "load", "site", "tcn", "cnn", "lstm", "eca"}

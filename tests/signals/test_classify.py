@@ -201,3 +201,13 @@ def test_wrong_input_is_named(few_tones: Recordings, tmp_path) -> None:
 def test_the_metrics_are_known_by_name() -> None:
     assert set(scores.metrics_of(3)) == {m.name for m in scores.CLASSIFICATION}
     assert "rmse" in scores.metrics_of(0)
+
+
+def test_files_without_a_label_are_predicted_too(done: Classification, few_tones: Recordings, tmp_path) -> None:
+    items = few_tones.items[:3]
+    for number, one in enumerate(items):
+        np.save(tmp_path / f"{number}.npy", one.values[0])
+    (tmp_path / "index.csv").write_text(f"file,label\n0.npy,{items[0].label}\n1.npy,\n2.npy,\n")
+    told = heedful.predict(next((done.folder / "models" / "wdcnn").iterdir()), tmp_path)
+    assert told["recording"].tolist() == ["0", "1", "2"]
+    assert not any("has no label" in note for note in told.attrs["notes"])

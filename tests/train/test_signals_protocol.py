@@ -77,12 +77,18 @@ def test_a_net_that_was_stopped_ends_as_if_it_had_not_been(archive, tmp_path):
     assert record(net, tmp_path / "a")["logs"] == record(net, tmp_path / "b")["logs"]
 
 
-def test_the_table_compares_with_what_is_published(tmp_path, monkeypatch, capsys):
-    def put(model: str, seed: int, right: int) -> None:
+def test_the_table_compares_with_what_is_published(archive, tmp_path, monkeypatch, capsys):
+    def put(model: str, seed: int, right: int, recipe: Recipe | None = None) -> None:
         logs = [[0.0, -9.0] if i < right else [-9.0, -0.1] for i in range(10)]
         path = bench.Net(data="Sign", model=model, seed=seed).path(tmp_path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"accuracy": right / 10, "logs": logs, "classes": [0] * 10}))
+        made = {
+            "key": bench.key_of(model, recipe or Recipe.archive(9)),
+            "accuracy": right / 10,
+            "logs": logs,
+            "classes": [0] * 10,
+        }
+        path.write_text(json.dumps(made))
 
     monkeypatch.setitem(bench.RESNET, "Sign", (0.9, 0.04))
     monkeypatch.setitem(bench.INCEPTION, "Sign", (1.0, None))
@@ -96,3 +102,11 @@ def test_the_table_compares_with_what_is_published(tmp_path, monkeypatch, capsys
     assert "| inception-time x 5 | Sign | 1 | 0.7000 | 1.000 |  | -3 of 10 |" in lines
     monkeypatch.setitem(bench.RESNET, "Sign", (0.9, 0.03))
     assert bench.row("Sign", "resnet1d", tmp_path)[5] == "NO"
+    assert not any("another recipe" in line for line in lines)
+    put("resnet1d", 2, 10, short(9))
+    put("inception-time", 4, 10, short(9))
+    bench.table(["Sign", "Other"], ["resnet1d", "inception-time"], tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith("| resnet1d | Sign | 2 | 0.8500 ")
+    assert not any(line.startswith("| inception-time x 5") for line in lines)
+    assert lines[-1] == "2 nets by another recipe are left out: 1 of Sign resnet1d, 1 of Sign inception-time."

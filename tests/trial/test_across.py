@@ -165,7 +165,32 @@ def test_a_seed_that_did_not_train_is_left_out_and_said() -> None:
 
 def test_the_same_rows_twice_are_named() -> None:
     found = across({"one": compared(1), "again": compared(1), "two": compared(2)})
-    assert "The same rows, which should count once: one, again." in found.notes
+    assert "The same rows, of which the first counts alone: one, again." in found.notes
+
+
+def test_the_same_rows_count_once_in_every_test_and_stay_listed() -> None:
+    gain = {**ARMS, "net+eca": 0.7}
+    one = {f"copy{i}": compared(1, scale=gain) for i in range(9)} | {"two": compared(2, scale=gain)}
+    found = across(one)
+    assert list(found.losses.index) == ["copy0", "two"]
+    assert list(found.measured) == list(one)
+    assert found.caution == "too few data sets (2) to say anything; 6 at least"
+    assert found.standings[0].p_helps is None
+    record = found.standings[0].record
+    assert record.wins + record.ties + record.losses == 2
+    with pytest.raises(DataError, match="on different rows or targets, got 1"):
+        across({"one": compared(1), "again": compared(1)})
+
+
+def test_the_same_rows_with_another_target_are_another_data_set() -> None:
+    one, two = measure(compared(1)), measure(compared(1, scale={**ARMS, "net": 2.0}))
+    assert len(gather({"one": one, "two": replace(two, target="z")}).losses) == 2
+
+
+def test_a_comparison_that_was_stopped_is_named() -> None:
+    found = across({"one": replace(compared(1), finished=False), "two": compared(2)})
+    assert "Stopped early, and counted with what is finished: one." in found.notes
+    assert not any("Stopped" in note for note in across({"one": compared(1), "two": compared(2)}).notes)
 
 
 def test_a_data_set_whose_last_value_is_never_wrong_is_left_out_and_named() -> None:
@@ -175,7 +200,7 @@ def test_a_data_set_whose_last_value_is_never_wrong_is_left_out_and_named() -> N
 
 
 def test_one_data_set_is_no_table_of_many() -> None:
-    with pytest.raises(DataError, match=r"two comparisons with a test loss or more, got 1\. Compare more tables"):
+    with pytest.raises(DataError, match=r"two comparisons or more with a test loss, .*got 1\. Compare more tables"):
         across({"one": compared(1)})
     with pytest.raises(DataError, match="a model that all comparisons have, got none"):
         across({"one": compared(1, scale={"a": 1.0}), "two": compared(2, scale={"b": 1.0})})
@@ -228,6 +253,15 @@ def test_a_series_that_never_moves_is_left_out_and_named() -> None:
     assert found is not None
     assert list(found.losses.index) == ["m0", "m2", "m3"]
     assert found.notes == ("Series without a loss, or whose last value is never wrong: m1.",)
+
+
+def test_a_model_that_is_not_finished_is_not_ranked_over_series_and_named() -> None:
+    whole = compared(3, members=4)
+    part = replace(whole, trials=tuple(t for t in whole.trials if (t.model, t.seed) != ("net+eca", 2)))
+    found = across_series(part)
+    assert found is not None
+    assert "net+eca" not in found.losses
+    assert found.notes == ("Not ranked, for want of a loss on every series: net+eca.",)
 
 
 def test_a_single_series_is_no_panel() -> None:

@@ -245,3 +245,16 @@ def test_without_a_folder_of_its_own_every_run_has_another_one(tmp_path, monkeyp
     assert places[0] == places[2]
     other = heedful.compare(table(), "load", jobs=1, **options | {"seeds": 3}).folder
     assert other not in places
+
+
+def test_what_was_asked_about_before_counts_in_the_correction(tmp_path):
+    options = {"window": 7, "seeds": 3, "recipe": Recipe(epochs=1, batch=64), "jobs": 1, "rates": (3e-3,)}
+    both = heedful.compare(table(), "load", attention="eca,se", out=tmp_path / "run", **options)
+    one = heedful.compare(table(), "load", attention="se", out=tmp_path / "run", **options)
+    assert one.earlier == ("cnn-lstm+eca",)
+    assert [answer.verdict.family for answer in (*both.answers, *one.answers)] == [2, 2, 2]
+    assert any("Asked about in this folder before" in finding.text for finding in one.findings)
+    again = heedful.compare(table(), "load", attention="se", out=tmp_path / "run", **options)
+    assert again.earlier == ("cnn-lstm+eca",)
+    fresh = heedful.compare(table(), "load", attention="se", out=tmp_path / "run", overwrite=True, **options)
+    assert fresh.earlier == ()

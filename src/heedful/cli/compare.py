@@ -155,11 +155,12 @@ def several(
     """
     from heedful.trial.across import Measured, measure
 
+    check_shared(options, max_minutes)
     folder, names = folder_of(out, asked, options), names_of(asked)
     started, measured, failed, stopped = clock.monotonic(), dict[str, Measured](), dict[str, str](), False
     for name, (table, target) in zip(names, asked, strict=True):
         left = None if max_minutes is None else max_minutes - (clock.monotonic() - started) / 60
-        if left is not None and measured and left <= 0:
+        if left is not None and left <= 0:
             stopped = True
             break
         typer.echo(f"\n{name}")
@@ -181,6 +182,37 @@ def several(
     return STOPPED if stopped else WRONG_INPUT if failed else DONE
 
 
+def check_shared(options: Mapping[str, Any], max_minutes: float | None) -> None:
+    """Refuses once what would be wrong for every table, before any is read.
+
+    Raises: OptionError or UnknownName.
+    """
+    from heedful import baselines, models
+    from heedful.forecasting.inputs import check_numbers, seeds_of
+    from heedful.report.language import language
+    from heedful.train.log import ready
+    from heedful.trial.engines import check_engine
+    from heedful.trial.family import questions
+    from heedful.trial.work import KEEP
+
+    language(options["language"])
+    if options["log"] is not None:
+        ready(options["log"])
+    whole = ("window", "horizon", "gap", "season", "jobs", "epochs", "origins")
+    check_numbers("compare", **{name: options[name] for name in whole})
+    seeds_of("compare", options["seeds"])
+    for name in words(options["models"]) or ():
+        if name != "default" and name not in baselines.SUMMARIES:
+            models.get(name)
+    if options["attention"] is not None:
+        questions(options["attention"], options["backbone"])
+    if options["keep"] not in KEEP:
+        raise OptionError(f"keep knows {', '.join(KEEP)}, got '{options['keep']}'.")
+    if max_minutes is not None and not max_minutes > 0:
+        raise OptionError(f"compare needs max_minutes above 0, got {max_minutes}.")
+    check_engine(options["engine"], options["scheduler"])
+
+
 def _conclude(
     folder: Path,
     measured: Mapping[str, Measured],
@@ -192,19 +224,20 @@ def _conclude(
 ) -> None:
     """Writes and prints what can be said over all tables, and names those that could not be used."""
     from heedful.cli import show
-    from heedful.trial.across import gather
+    from heedful.report.across import forget_across
+    from heedful.trial.across import distinct, gather
 
-    if sum(bool(one.losses) for one in measured.values()) > 1:
+    if len(distinct(measured)) > 1:
         found = gather(measured)
         notes = (f"{name} could not be compared: {reason}" for name, reason in failed.items())
         found = replace(found, notes=(*notes, *found.notes))
         path = found.save(folder, language)
         show.across(found, quiet)
         typer.echo(f"Report over all: {path}")
-    elif not stopped:  # what an earlier round wrote no longer holds
-        for name in ("across.csv", "across.html"):
-            (folder / name).unlink(missing_ok=True)
-        typer.echo("Fewer than two tables could be compared: there is no page over all of them.")
+    elif not stopped:
+        if measured:  # what an earlier round wrote no longer holds
+            forget_across(folder)
+        typer.echo("Fewer than two different tables could be compared: there is no page over all of them.")
     if failed:
         typer.echo(f"heedful: {len(failed)} could not be compared: {', '.join(failed)}.", err=True)
     if stopped:

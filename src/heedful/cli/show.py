@@ -167,9 +167,7 @@ def opinions(found: Opinions) -> None:
         return
     hansen = (f"{one.best} over {one.benchmark}, {p_told(one.test.p)}" for one in found.best.beaten)
     kept = f"{len(found.best.kept)} of {len(found.best.networks)} networks may be the best (model confidence set, 90 %)"
-    typer.echo(f"  {kept}" + (f"; Hansen's test of the best: {'; '.join(hansen)}." if found.best.beaten else "."))
-    for reason in found.best.missed:
-        typer.echo(f"  {reason}")
+    typer.echo(f"  {kept}; Hansen's test of the best: {'; '.join(hansen)}.")
 
 
 def across(found: Across, quiet: bool) -> None:

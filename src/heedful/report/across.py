@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,11 +25,17 @@ from heedful.trial.statistics.grounds import p_text, p_told
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from heedful.trial.across import Across
+    from heedful.trial.across import Across, Measured
     from heedful.trial.effects import Answer
     from heedful.trial.standing import Standing
 
 DIAGRAM = "critical-difference"
+_OURS = {
+    "across.csv": b"data,model,relative_mse,rank,answer",
+    "across.html": b'<meta name="generator" content="Heedful">',
+}
+"""What the files begin with that Heedful writes."""
+_START = 1000
 COLUMNS = 8
 """With more rows than this, the losses on each of them stand in the file alone."""
 
@@ -78,7 +85,7 @@ class Ranking:
 
 @dataclass(frozen=True, kw_only=True)
 class DataRow:
-    """One data set: the address of its own report, what it is, and its best model."""
+    """One data set: the address of its own report, empty where there is none, what it is, and its best model."""
 
     name: str
     address: str
@@ -94,13 +101,24 @@ def write_across(found: Across, folder: Path, language: str = "en") -> Path:
 
     Raises: UnknownName for an unknown language; DataError where nothing can be written.
     """
-    html = render(found, language)
+    html = render(found, language, folder)
     write_whole(folder / "across.csv", found.frame.to_csv(index=False))
     return write_whole(folder / "across.html", html)
 
 
-def render(found: Across, language: str = "en") -> str:
+def forget_across(folder: Path) -> None:
+    """Takes away what `write_across` wrote into a folder; a file of that name by anybody else stays."""
+    for name, ours in _OURS.items():
+        path = folder / name
+        if path.is_file() and ours in path.read_bytes()[:_START]:
+            path.unlink()
+
+
+def render(found: Across, language: str = "en", folder: Path | None = None) -> str:
     """Gives the page over several data sets as text.
+
+    Args:
+        folder: where the page will lie, so that it can lead to the reports of the data sets.
 
     Raises: UnknownName for an unknown language.
     """
@@ -111,7 +129,7 @@ def render(found: Across, language: str = "en") -> str:
         t=say.html,
         found=found,
         ranking=shown,
-        rows=_data_rows(found),
+        rows=_data_rows(found, folder),
         plots=plots,
         figures=packed(plots),
         plotly=Markup(get_plotlyjs()),
@@ -235,14 +253,25 @@ def _percent(change: float, say: Language) -> str:
     return say("text.percent", value=signed(f"{100 * change:+.1f}"))
 
 
-def _data_rows(found: Across) -> tuple[DataRow, ...]:
+def _address(one: Measured, folder: Path | None) -> str:
+    """Gives the way from a folder to the report of a data set; empty where there is no such report."""
+    if folder is None or one.folder is None or not (one.folder / "report.html").is_file():
+        return ""
+    report = (one.folder / "report.html").resolve()
+    try:
+        return quote(Path(os.path.relpath(report, folder.resolve())).as_posix())
+    except ValueError:  # on another drive
+        return report.as_uri()
+
+
+def _data_rows(found: Across, folder: Path | None) -> tuple[DataRow, ...]:
     rows = []
     for name, one in found.measured.items():
         best = min(one.losses, key=lambda model: one.losses[model], default="")
         rows.append(
             DataRow(
                 name=name,
-                address=f"{quote(name)}/report.html",
+                address=_address(one, folder),
                 target=one.target,
                 origins=f"{one.origins:,}",
                 horizon=one.horizon,

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from heedful.report import told
 from heedful.report.language import Language
 from heedful.trial.effects import ASSUMED, NOT_CONCLUDED
+from heedful.trial.family import family
 from heedful.trial.statistics import p_text
 from heedful.trial.statistics.grounds import NONE
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from heedful.trial.effects import Answer
-    from heedful.trial.family import Question
     from heedful.trial.result import Comparison
 
 TONES = {"helps": "good", "hurts": "warning"}
@@ -64,16 +64,11 @@ def asked(comparison: Comparison, say: Language) -> Asked:
     return Asked(
         explained=say.html("answers.explained", margin=100 * comparison.margin),
         unit=say("answers.squared_error"),
-        detectable=say("answers.detectable_told", count=family(comparison.asked)),
+        detectable=say("answers.detectable_told", count=family(comparison.asked, comparison.earlier)),
         cost=say("answers.cost_told"),
         assumed=tuple(say.sentence(line) for line in ASSUMED),
         not_concluded=tuple(say.sentence(line) for line in NOT_CONCLUDED),
     )
-
-
-def family(asked: Sequence[Question]) -> int:
-    """Counts the attentions that Holm's correction is for."""
-    return sum(question.placebo is not None for question in asked)
 
 
 def rows(answers: Sequence[Answer], say: Language) -> list[Row]:

@@ -85,8 +85,6 @@ def _best(best: Best, say: Language) -> Iterator[str]:
     for one in best.beaten:
         slots = {"benchmark": one.benchmark, "count": len(one.models), "best": one.best, "p": p_told(one.test.p)}
         yield say("second.beaten", block=one.block, **slots)
-    for reason in best.missed:
-        yield say("second.missing", reason=say.sentence(reason))
     yield say("second.bootstrap", seeds=best.seeds, origins=best.origins, block=best.block)
     if best.left_out:
         yield say("second.left_out", names=_names(best.left_out, say))

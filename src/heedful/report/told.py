@@ -141,8 +141,8 @@ def _slots(verdict: Verdict, say: Language) -> dict[str, Any]:
 
 def over_groups(found: Sequence[Answer], say: Language) -> str:
     """Says what came of a trial of attention on recordings, in the words of every language."""
-    said = {name: say.texts[f"groups.{name}"] for name in ("contrast", "helping", "helps_first", "none_first")}
-    said |= {name: say.texts[f"groups.{name}"] for name in ("rest", "group", "hurting")}
+    named = (name.partition(".") for name in say.texts)
+    said = {name: say.texts[f"{room}.{name}"] for room, _, name in named if room == "groups"}
     return _headline(found, say, said)
 
 
@@ -172,4 +172,5 @@ def _headline(found: Sequence[Answer], say: Language, said: Mapping[str, str] | 
 
 def _contrast(answer: Answer, say: Language, said: Mapping[str, str]) -> str:
     one = answer.against_none
-    return said["contrast"].format(effect=effect(one, say), seeds=one.seeds, blocks=one.blocks)
+    key = "contrast_one" if one.seeds == 1 and "contrast_one" in said else "contrast"
+    return said[key].format(effect=effect(one, say), seeds=one.seeds, blocks=one.blocks)

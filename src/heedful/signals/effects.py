@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from heedful.trial.effects import Answer
-from heedful.trial.family import Question
+from heedful.trial.family import Question, family
 from heedful.trial.statistics import Contrast, hardest, verdicts
 from heedful.trial.statistics.groups import contrast_groups
 
@@ -20,7 +20,12 @@ Done = Mapping[str, Mapping[int, np.ndarray]]
 
 
 def answers(
-    asked: Sequence[Question], trials: Sequence[SignalTrial], folds: Sequence[Fold], *, margin: float
+    asked: Sequence[Question],
+    trials: Sequence[SignalTrial],
+    folds: Sequence[Fold],
+    *,
+    margin: float,
+    earlier: Sequence[str] = (),
 ) -> tuple[Answer, ...]:
     """Answers all questions whose arms are finished on all folds; every question asked counts in Holm's correction.
 
@@ -33,6 +38,7 @@ def answers(
         trials: all that is finished.
         folds: the parts and their windows.
         margin: effects within plus and minus this much count as none.
+        earlier: attentions that were asked about in the same folder before: they count in the correction.
     """
     done = _losses(trials, folds)
     groups = np.concatenate([fold.test.groups for fold in folds])
@@ -44,8 +50,7 @@ def answers(
         for question in ready
         if question.placebo and (placebo := found[question][question.placebo])
     }
-    family = sum(question.placebo is not None for question in asked)
-    judged = verdicts(pairs, margin=margin, family=family)
+    judged = verdicts(pairs, margin=margin, family=family(asked, earlier))
     return tuple(
         Answer(
             question=question,

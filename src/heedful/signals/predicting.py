@@ -73,7 +73,7 @@ def _in_order(
         "channels" not in reading and set(made.channels) < set(found.channels)
     ):
         if isinstance(data, (str, Path)):
-            return read_recordings(data, **{**reading, "channels": made.channels}), ()
+            found = read_recordings(data, **{**reading, "channels": made.channels})
         places = [found.channels.index(name) for name in made.channels]
         items = [replace(one, values=one.values[places], channels=made.channels) for one in found.items]
         return replace(found, items=tuple(items)), ()

@@ -93,6 +93,7 @@ class Classification:
     models: Mapping[str, ModelNote]
     checks: tuple[Check, ...] = ()
     asked: tuple[Question, ...] = ()
+    earlier: tuple[str, ...] = ()
     margin: float = MARGIN
     notes: tuple[str, ...] = ()
     finished: bool = True
@@ -172,7 +173,7 @@ class Classification:
         """Whether each attention helps, judged as one family."""
         from heedful.signals.effects import answers
 
-        return answers(self.asked, self.trials, self.folds, margin=self.margin)
+        return answers(self.asked, self.trials, self.folds, margin=self.margin, earlier=self.earlier)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:

@@ -27,6 +27,7 @@ from heedful.train.log import ready
 from heedful.trial.described import key_of
 from heedful.trial.engines import cores
 from heedful.trial.family import Question
+from heedful.trial.store import asked_before
 from heedful.trial.work import KEEP, Report
 
 LONG = ("wdcnn", "wdcnn+se", "wdcnn+eca", "wdcnn+cbam", "attention-bilstm")
@@ -198,16 +199,19 @@ def classify(
     names = _models(models, asked, made[0].train.window)
     planned = plan_jobs(names, numbers, made)
     run = describe(recordings, cutting, field, names, numbers, keep, asked, margin)
-    store = None
+    store, earlier, arms = None, (), [question.arm for question in asked if question.placebo]
     if out is not None:
         name = re.sub(r"[^\w.-]+", "_", f"{recordings.name}-{key_of(run)[:8]}")
         folder = Path("heedful-runs") / name if out == "auto" else Path(out)
+        earlier = asked_before(folder, arms, overwrite=overwrite)
+        run["tried"] = [*arms, *earlier]
         store = open_store(folder, run, key_of(run), overwrite=overwrite, made=makings(planned, field))
     work = SignalWork(
         recordings=recordings,
         ground=field,
         checks=checked(made),
         asked=asked,
+        earlier=earlier,
         margin=margin,
         names=names,
         seeds=numbers,

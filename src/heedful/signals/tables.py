@@ -12,6 +12,7 @@ from heedful.errors import unknown
 from heedful.signals import baselines
 from heedful.signals import scores as measured
 from heedful.signals.scores import softmax
+from heedful.trial.tables import asked_earlier
 
 if TYPE_CHECKING:
     from heedful.data.recordings import Cuts
@@ -165,6 +166,7 @@ def findings(result: Classification) -> tuple[Finding, ...]:
         trained = sum(trial.model == model for trial in result.trials)
         text = f"{model} diverged in {times} of {trained} trainings, so it has no score. Try a lower learning rate."
         found.append(Finding(text=text, severity="warning"))
+    found += asked_earlier(result.earlier)
     table, metric = result.summary, result.metrics[result.ranked_by]
     known = [name for name in table.index if name in baselines.SUMMARIES]
     nets = [name for name in table.index if name not in baselines.SUMMARIES]

@@ -43,6 +43,7 @@ class SignalWork:
     ground: Field
     checks: tuple[Check, ...]
     asked: tuple[Question, ...]
+    earlier: tuple[str, ...]
     margin: float
     names: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -155,6 +156,7 @@ class SignalWork:
             models={model: _about(model) for model in order},
             checks=self.checks,
             asked=self.asked,
+            earlier=self.earlier,
             margin=self.margin,
             notes=_unique((*notes, *(note for one in cuts for note in one.notes))),
             finished=finished,

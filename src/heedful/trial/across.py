@@ -42,6 +42,8 @@ class Measured:
         fingerprint: hash of the rows.
         models: every model asked for.
         asked: the questions of its trial, and the `answers` to those that are finished.
+        finished: whether all that was asked for was trained.
+        folder: where its report lies; None if nothing was written.
     """
 
     losses: Mapping[str, float]
@@ -53,6 +55,8 @@ class Measured:
     models: tuple[str, ...]
     asked: tuple[Question, ...]
     answers: tuple[Answer, ...]
+    finished: bool = True
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,7 +66,7 @@ class Across:
     Args:
         unit: "data sets", or "series" for those of one panel.
         losses: test loss relative to persistence, a row for each data set, a column for each model that all have:
-            squared error averaged as in the verdicts, then over seeds.
+            squared error averaged as in the verdicts, then over seeds. The same rows and target count once.
         standings: every attention asked about on all of them.
         family: number of attentions that Holm's correction counts.
         measured: what each comparison gave; empty for series.
@@ -172,15 +176,27 @@ def measure(comparison: Comparison) -> Measured:
         models=tuple(comparison.models),
         asked=comparison.asked,
         answers=comparison.answers,
+        finished=comparison.finished,
+        folder=comparison.folder,
     )
+
+
+def distinct(measured: Mapping[str, Measured]) -> dict[str, Measured]:
+    """Gives what counts over data sets: what has a loss, and of the same rows and target the first alone."""
+    found: dict[tuple[str, str], str] = {}
+    for name, one in measured.items():
+        if one.losses:
+            found.setdefault((one.fingerprint, one.target), name)
+    return {name: measured[name] for name in found.values()}
 
 
 def gather(measured: Mapping[str, Measured]) -> Across:
     """Puts what several comparisons gave into one table, as `across` does."""
-    scored = {name: one for name, one in measured.items() if one.losses}
+    scored = distinct(measured)
     if len(scored) < 2:
         raise DataError(
-            f"across needs two comparisons with a test loss or more, got {len(scored)}. Compare more tables."
+            f"across needs two comparisons or more with a test loss, on different rows or targets, got {len(scored)}. "
+            "Compare more tables."
         )
     common = [
         model for model in next(iter(scored.values())).losses if all(model in one.losses for one in scored.values())
@@ -224,14 +240,18 @@ def across_series(comparison: Comparison) -> Across | None:
     names = [member.name for member in members]
     table = pd.DataFrame(found, index=names)[kept].div(naive[kept], axis=0)
     table = table.loc[:, np.isfinite(table).all()]
-    left = [name for name, stays in zip(names, kept, strict=True) if not stays]
+    notes = []
+    if left := [name for name, stays in zip(names, kept, strict=True) if not stays]:
+        notes.append(f"Series without a loss, or whose last value is never wrong: {_named(left)}.")
+    if left := [name for name in comparison.models if name not in table]:
+        notes.append(f"Not ranked, for want of a loss on every series: {_named(left)}.")
     return Across(
         unit=SERIES,
         losses=table,
         standings=standings(comparison.asked, table, tie=comparison.margin, tested=False),
         family=family(comparison.asked),
         measured={},
-        notes=(f"Series without a loss, or whose last value is never wrong: {_named(left)}.",) if left else (),
+        notes=tuple(notes),
     )
 
 
@@ -282,19 +302,22 @@ def _records(asked: Sequence[Question], scored: Iterable[Measured]) -> dict[str,
 
 
 def _notes(measured: Mapping[str, Measured], scored: Mapping[str, Measured], common: Sequence[str]) -> tuple[str, ...]:
-    """Says what was left out, and which data sets are the same."""
+    """Says what was left out, what was not finished, and which data sets are the same."""
     found = []
-    if left := [name for name in measured if name not in scored]:
+    if left := [name for name, one in measured.items() if not one.losses]:
         found.append(f"Data sets without a loss, or whose last value is never wrong: {_named(left)}.")
+    if left := [name for name, one in scored.items() if not one.finished]:
+        found.append(f"Stopped early, and counted with what is finished: {_named(left)}.")
     every = dict.fromkeys(model for one in scored.values() for model in one.models)
     if left := [model for model in every if model not in common]:
         found.append(f"Not ranked, for want of a loss on every data set: {_named(left)}.")
     for name, one in scored.items():
         found += [f"{model} on {name}: {n} of {m} seeds did not train." for model, (n, m) in one.lost.items()]
     rows: dict[tuple[str, str], list[str]] = {}
-    for name, one in scored.items():
-        rows.setdefault((one.fingerprint, one.target), []).append(name)
-    found += [f"The same rows, which should count once: {_named(same)}." for same in rows.values() if len(same) > 1]
+    for name, one in measured.items():
+        if one.losses:
+            rows.setdefault((one.fingerprint, one.target), []).append(name)
+    found += [f"The same rows, of which the first counts alone: {_named(s)}." for s in rows.values() if len(s) > 1]
     return tuple(found)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from heedful.data.split import ticks_of
 from heedful.data.windows import Windows
-from heedful.trial.family import Question
+from heedful.trial.family import Question, family
 from heedful.trial.statistics import Contrast, Verdict, contrast, hardest, verdicts
 from heedful.trial.statistics.grounds import NONE
 
@@ -75,6 +75,7 @@ def answers(
     season: int | None,
     margin: float = MARGIN,
     trainings: int = 1,
+    earlier: Sequence[str] = (),
 ) -> tuple[Answer, ...]:
     """Answers all questions whose arms are finished; every question asked counts in Holm's correction.
 
@@ -89,6 +90,7 @@ def answers(
         season: origins in one season, or None.
         margin: effects within plus and minus this share of the loss count as none.
         trainings: training sets, of rolling origins.
+        earlier: attentions that were asked about in the same folder before: they count in the correction.
     """
     done = trained(trials)
     ready = [question for question in asked if _common(question.arms, done)]
@@ -99,8 +101,8 @@ def answers(
         if question.placebo and (placebo := found[question][question.placebo])
     }
     validated = {q.arm: _validated(q.arm, _hardest(q, found[q]), done, validation) for q in ready}
-    family = sum(question.placebo is not None for question in asked)
-    judged = verdicts(pairs, margin=margin, validation=validated, family=family, trainings=trainings)
+    count = family(asked, earlier)
+    judged = verdicts(pairs, margin=margin, validation=validated, family=count, trainings=trainings)
     return tuple(
         Answer(
             question=question,

@@ -79,6 +79,15 @@ def questions(attentions: str | Sequence[str], backbones: str | Sequence[str]) -
     return tuple(dict.fromkeys(_question(name, preset) for preset in presets for name in names))
 
 
+def family(asked: Sequence[Question], earlier: Sequence[str] = ()) -> int:
+    """Counts the attentions that Holm's correction is over: those with a placebo, and those asked about earlier.
+
+    >>> family(questions("eca", "cnn-lstm"), earlier=("cnn-lstm+se",))
+    2
+    """
+    return sum(question.placebo is not None for question in asked) + len(earlier)
+
+
 def sized(asked: Sequence[Question], shape: Shape) -> tuple[Question, ...]:
     """Settles the wide controls of a family for the sizes of a table.
 

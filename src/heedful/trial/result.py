@@ -114,6 +114,7 @@ class Comparison:
     models: Mapping[str, ModelNote]
     audit: tuple[audit.Finding, ...] = ()
     asked: tuple[Question, ...] = ()
+    earlier: tuple[str, ...] = ()
     margin: float = MARGIN
     notes: tuple[str, ...] = ()
     finished: bool = True
@@ -168,6 +169,7 @@ class Comparison:
             season=self.season,
             margin=self.margin,
             trainings=self.trainings,
+            earlier=self.earlier,
         )
 
     @cached_property

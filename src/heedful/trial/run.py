@@ -32,7 +32,7 @@ from heedful.trial.family import Question, questions, sized
 from heedful.trial.jobs import Arena, plan_jobs
 from heedful.trial.origins import rolling
 from heedful.trial.result import Comparison
-from heedful.trial.store import open_store
+from heedful.trial.store import asked_before, open_store
 from heedful.trial.work import KEEP, Report, Work
 
 RATES = (1e-3, 3e-3)
@@ -181,9 +181,11 @@ def compare(
     run = describe(parts, arena, columns, names, numbers, tuple(split), keep, table.source)
     run["options"] |= {"attention": [q.arm for q in asked], "margin": margin} if asked else {}
     planned = plan_jobs(names, numbers, arena)
-    store = None
+    store, earlier, arms = None, (), [question.arm for question in asked if question.placebo]
     if out is not None:
         folder = Path("heedful-runs") / name_of(run) if out == "auto" else Path(out)
+        earlier = asked_before(folder, arms, overwrite=overwrite)
+        run["tried"] = [*arms, *earlier]
         store = open_store(folder, run, key_of(run), overwrite=overwrite, made=makings(planned, arena))
     work = Work(
         arena=arena,
@@ -191,6 +193,7 @@ def compare(
         columns=columns,
         audited=audited,
         asked=asked,
+        earlier=earlier,
         margin=margin,
         names=names,
         seeds=numbers,

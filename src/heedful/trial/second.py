@@ -115,7 +115,6 @@ class Best:
         origins: origins with a truth.
         seeds: nets that each loss is the mean of.
         left_out: networks that were not finished with all seeds.
-        missed: why one of Hansen's tests is not among `beaten`.
     """
 
     networks: tuple[str, ...]
@@ -125,7 +124,6 @@ class Best:
     origins: int
     seeds: int
     left_out: tuple[str, ...] = ()
-    missed: tuple[str, ...] = ()
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -199,28 +197,22 @@ def _best(comparison: Comparison, done: _Done) -> Best:
     by_network = np.stack([losses(done[name], test, seeds).mean(0) for name in networks])
     [last] = losses({0: _persistence(comparison)}, test, [0])
     seen = np.isfinite(by_network).all(0) & np.isfinite(last)
-    rows = dict(zip(networks, np.where(seen, by_network, np.nan), strict=True))
+    rows = dict(zip(networks, by_network, strict=True))
     block = _block("The model confidence set", by_network - by_network.mean(0), seen, comparison)
     against = {PERSISTENCE: networks} | {
         none: here
         for none, arms in _by_backbone(comparison.answers).items()
         if (here := tuple(arm for arm in arms if arm in rows and none in rows))
     }
-    beaten, missed = [], []
-    for benchmark, models in against.items():
-        try:
-            beaten.append(_beaten(benchmark, models, rows | {PERSISTENCE: last}, seen, comparison))
-        except ShapeError as error:
-            missed.append(str(error))
+    rows[PERSISTENCE] = last
     return Best(
         networks=networks,
         chosen=model_confidence_set(by_network[:, seen], block=block),
-        beaten=tuple(beaten),
+        beaten=tuple(_beaten(none, models, rows, seen, comparison) for none, models in against.items()),
         block=block,
         origins=int(seen.sum()),
         seeds=len(seeds),
         left_out=tuple(name for name in done if name not in networks),
-        missed=tuple(missed),
     )
 
 

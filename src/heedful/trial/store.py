@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,16 @@ def _refuse(folder: Path, run: Mapping[str, Any], key: str, *, overwrite: bool) 
         raise DataError(
             f"The folder {folder} holds files that are no run of Heedful, which are never replaced. Give another --out."
         )
+
+
+def asked_before(folder: Path, asked: Sequence[str], *, overwrite: bool) -> tuple[str, ...]:
+    """Names the attentions that earlier runs of a folder asked about and this one does not.
+
+    To look at many and then to ask about one is no way around a correction for many.
+    """
+    old = None if overwrite else _run_of(folder)
+    ever = (old or {}).get("tried", [])
+    return tuple(name for name in ever if name not in asked)
 
 
 def shared(run: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -173,7 +174,17 @@ def _answered(comparison: Comparison) -> list[Finding]:
     arms = {arm for answer in comparison.answers for arm in answer.question.arms}
     tried = f"{len(arms) * rates} settings were tried ({len(arms)} arms, {rates} learning rates each), on validation."
     text = f"{headline(comparison.answers)} {tried}"
-    return [Finding(text=text, severity="good" if helps else "plain")]
+    return [Finding(text=text, severity="good" if helps else "plain"), *asked_earlier(comparison.earlier)]
+
+
+def asked_earlier(earlier: Sequence[str]) -> list[Finding]:
+    """Says which attentions were asked about in the same folder before, and so count in the correction."""
+    from heedful.trial.result import Finding
+
+    if not earlier:
+        return []
+    text = "Asked about in this folder before, and counted in the correction of the p values:"
+    return [Finding(text=text, models=tuple((name, "") for name in earlier))]
 
 
 def _audited(comparison: Comparison) -> list[Finding]:

@@ -43,6 +43,7 @@ class Work:
     columns: Columns
     audited: tuple[Finding, ...]
     asked: tuple[Question, ...]
+    earlier: tuple[str, ...]
     margin: float
     names: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -155,6 +156,7 @@ class Work:
             models={m: _about(m) for m in order},
             audit=(*self.audited, *networks),
             asked=self.asked,
+            earlier=self.earlier,
             margin=self.margin,
             notes=(*self.split.train.series.notes, *warned),
             finished=finished,

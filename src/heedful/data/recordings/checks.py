@@ -55,7 +55,7 @@ def check_parts(parts: Parts, cuts: Sequence[Cuts] = ()) -> tuple[Check, ...]:
         cuts: windows of the parts; without them pieces are compared.
 
     >>> from heedful.data.recordings import Recordings, Recording, split_recordings
-    >>> made = [Recording(name=n, values=np.full((1, 9), ord(n)), label="x" if n < "d" else "y") for n in "abcdef"]
+    >>> made = [Recording(name=n, values=np.arange(9.0)[None] * ord(n), label="x" if n < "d" else "y") for n in "abcdef"]
     >>> for found in check_parts(split_recordings(Recordings(items=tuple(made)))):
     ...     print(found)
     groups: none of 6 groups lies in test and in another part.
@@ -270,7 +270,7 @@ def _constant(recordings: Recordings) -> list[Check]:
         Check(
             kind="constant",
             severity="warning",
-            text=f"channel '{channel}' stays the same within each recording and differs between them"
+            text=f"values of channel '{channel}' stay the same within each recording and differ between them"
             f"{_guessed(recordings, lambda one, own=own: own[one.name])}.",  # type: ignore[misc]
             advice="It tells recordings apart and is no signal: name the channels without it, or take it as the group.",
             count=len(set(own.values())),

@@ -49,7 +49,7 @@ def _hashes(recordings: Recordings, rows: np.ndarray, most: int | None = None) -
     for place, (number, start, stop) in enumerate(_each(rows)):
         end = stop if most is None else min(stop, start + most)
         hashed = hashlib.blake2b((stop - start).to_bytes(8, "little"), digest_size=8)
-        hashed.update(recordings[number].read(start, end))
+        hashed.update(recordings[number].read(start, end).data)
         found[place] = int.from_bytes(hashed.digest(), "little")
     return found
 
