@@ -66,6 +66,7 @@ def test_every_table_has_its_own_run_and_all_of_them_one_page(tables: list[Path]
     found = frame.query("data == 'west' and model == 'ridge'")["relative_mse"].item()
     assert found == pytest.approx((1 - skill) ** 2)
     assert sorted(p.name for p in out.iterdir()) == ["across.csv", "across.html", "north", "south", "west"]
+    assert '<a href="west/report.html">' in (out / "across.html").read_text(encoding="utf-8")
 
 
 def test_one_table_alone_has_no_page_over_all(tables: list[Path], tmp_path: Path) -> None:

@@ -39,6 +39,16 @@ def test_the_control_that_counts_is_named_and_a_shared_wide_control_is_said(tria
     assert not re.search(r"\] (last|mean) ", eca)
 
 
+def test_numbers_of_blocks_that_differ_are_told_as_a_range(trial, capsys):
+    first, second = trial.answers
+    eca, additive = (replace(one.against_none, seeds=3, blocks=blocks) for one, blocks in ((first, 12), (second, 7)))
+    nones = [replace(one, controls=one.controls | {one.none: c}) for one, c in ((first, eca), (second, additive))]
+    show.answers(nones)
+    assert "3 seeds x 7 to 12 " in " ".join(capsys.readouterr().out.split())
+    show.answers(nones[:1])
+    assert "3 seeds x 12 " in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_tiny_p_value_is_printed_as_such(trial, capsys):
     sure = [replace(one, verdict=replace(one.verdict, p_helps=1e-9)) for one in trial.answers]
     show.answers(sure)

@@ -185,6 +185,20 @@ def test_a_network_that_did_not_train_is_named_and_the_others_keep_their_page(ma
     assert "Did not train" not in read(result)
 
 
+def test_a_page_of_networks_that_all_diverged_has_no_score_but_stands(make: Make) -> None:
+    for options in ({"nets": {"wdcnn": 0.6}}, {"nets": {"wdcnn": 0.6}, "classes": 0, "groups": 12, "folds": 3}):
+        result = make(**options)
+        lost = [one if one.seed is None else replace(one, test=np.full_like(one.test, np.nan)) for one in result.trials]
+        text = read(replace(result, trials=tuple(lost)))
+        assert "No network beats the best baseline" in text
+        assert "wdcnn (0), wdcnn (1)" in text
+
+
+def test_attentions_asked_about_before_are_named_since_they_count(answered: Classification) -> None:
+    assert "counted in the correction of the p values: wdcnn+se" in read(replace(answered, earlier=("wdcnn+se",)))
+    assert "counted in the correction" not in read(answered)
+
+
 # --- what was read ----------------------------------------------------------------------------------------------
 
 

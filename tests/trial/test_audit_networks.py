@@ -104,6 +104,21 @@ def test_networks_that_look_back_only_pass_in_one_sentence(options):
     assert said in [one.text for one in made.audit if one.severity == "fine"]
 
 
+@pytest.mark.parametrize(
+    ("origins", "at"), [([6], "6 origins"), ([1], "1 origin"), ([6, 6], "6 origins"), ([4, 6], "4 to 6 origins")]
+)
+def test_the_note_says_at_how_many_origins_networks_were_tried(origins, at):
+    [said] = told({"net": [Finding(check="later rows", severity="fine", text="")]}, origins)
+    assert f"permuted and doubled, at {at} spread over" in said.text
+
+
+def test_a_short_test_part_is_tried_at_all_its_origins_and_the_note_says_so():
+    made = heedful.compare(table(), "load", **SMALL | {"models": "cnn-lstm", "seeds": 1, "split": (200, 36, 4)})
+    assert len(made.test) == 4
+    [said] = [note for note in made.notes if "to the last bit" in note]
+    assert "at 4 origins spread over" in said
+
+
 def test_panels_and_tables_without_stamps_pass(shops):
     for frame, target, words in ((shops, "sales", {"series": "shop"}), (table()[["load"]], "load", {})):
         made = heedful.compare(frame, target, **SMALL | words)
@@ -196,7 +211,7 @@ def test_a_network_that_did_not_train_is_no_leak(case):
 
 def test_one_leaking_network_is_told_in_full_and_none_of_none_is_told():
     fine, leak = (Finding(check="later rows", severity=s, text=f"It is {s}.") for s in ("fine", "leak"))
-    assert told({}) == ()
-    assert told({"a": [fine], "b": [fine, leak]}) == (leak,)
-    [several] = told({"a": [leak], "b": [fine, leak], "c": [fine]})
+    assert told({}, [6]) == ()
+    assert told({"a": [fine], "b": [fine, leak]}, [6]) == (leak,)
+    [several] = told({"a": [leak], "b": [fine, leak], "c": [fine]}, [6])
     assert several.text == "2 of 3 networks: a, b. Of the first: It is leak."

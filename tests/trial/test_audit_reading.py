@@ -57,6 +57,15 @@ def test_a_panel_is_read_without_looking_ahead(shops):
     assert "no later row changed a bit" in checked(read(shops), {"series": "shop"}).text
 
 
+def test_a_reading_that_could_not_be_checked_is_a_warning():
+    series = build_series(read(frame()), "load", decide_on=0.7)
+    laid = windows(split(series, (0.7, 0.1, 0.2)).test, 5, 1)
+    made = check_reading(read(frame()), laid, column=None, time="nowhere", date_format=None)
+    assert (made.check, made.severity) == ("reading", "warning")
+    assert "so its reading was not checked: Unknown column 'nowhere'" in made.text
+    assert made.advice.startswith("Whether the reading looks ahead is not known.")
+
+
 def test_values_smoothed_over_later_rows_are_found():
     made = checked(read(frame()), {}, smoothed=True)
     assert (made.check, made.severity) == ("reading", "leak")

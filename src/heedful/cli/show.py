@@ -137,10 +137,17 @@ def answers(found: Sequence[Answer], measure: str = "Squared error in %") -> Non
         )
         for answer in sorted(found, key=lambda one: one.against_none.effect)
     ]
-    first = found[0].against_none
-    over = f"{first.seeds} seeds x {first.blocks} {first.over}"
+    tested = [answer.against_none for answer in found]
+    seeds, blocks = (_range([getattr(one, name) for one in tested]) for name in ("seeds", "blocks"))
+    over = f"{seeds} seeds x {blocks} {tested[0].over}"
     title = f"\nDoes attention help? {measure}, 95 % interval, {over}"
     table(title, ("attention", "answer", "against none", "placebo", "wide", "p (Holm)"), lines)
+
+
+def _range(counts: Sequence[int]) -> str:
+    """Writes numbers that may differ: 12, or 7 to 12."""
+    least, most = min(counts), max(counts)
+    return f"{least}" if least == most else f"{least} to {most}"
 
 
 def _called(answer: Answer) -> str:

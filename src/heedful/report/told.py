@@ -141,9 +141,8 @@ def _slots(verdict: Verdict, say: Language) -> dict[str, Any]:
 
 def over_groups(found: Sequence[Answer], say: Language) -> str:
     """Says what came of a trial of attention on recordings, in the words of every language."""
-    named = (name.partition(".") for name in say.texts)
-    said = {name: say.texts[f"{room}.{name}"] for room, _, name in named if room == "groups"}
-    return _headline(found, say, said)
+    names = ("contrast", "contrast_one", "helping", "helps_first", "none_first", "rest", "group", "hurting")
+    return _headline(found, say, {name: say.named("groups", name) for name in names})
 
 
 def _headline(found: Sequence[Answer], say: Language, said: Mapping[str, str] | None = None) -> str:

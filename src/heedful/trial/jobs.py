@@ -131,7 +131,7 @@ def run_job(
         tries = [_fits(job, arena, recipe, scaler, deadline, tick) for recipe in arena.recipes_for(job.model)]
         trained = []
         for i in range(len(job.seeds)):
-            model, one, rate = min((fitted[i] for fitted in tries), key=lambda found: _judged(found[1]))
+            model, one, rate = min((fitted[i] for fitted in tries), key=lambda found: judged(found[1]))
             model.load_state_dict(one.state)
             alone, among = pace(partial(forecast, model, scaler=scaler, device="cpu"), arena.test)
             trial = Trial(
@@ -196,9 +196,9 @@ def _fits(
     return [(model, one, recipe.learning_rate) for model, one in zip(models, fits, strict=True)]
 
 
-def _judged(one: Fit) -> float:
-    """Gives the best validation loss; the worst there is for a training that diverged."""
-    loss = one.validation_loss[one.best_epoch - 1]
+def judged(one: Fit | Trial) -> float:
+    """Gives the best validation loss of a network; the worst there is for a training that diverged."""
+    loss = one.history[one.best_epoch - 1].validation
     return loss if loss == loss else float("inf")
 
 

@@ -19,11 +19,12 @@ from heedful.forecasting.inputs import Columns, Progress, describe_split, line_o
 from heedful.models import get
 from heedful.train.log import training_table, write_tensorboard
 from heedful.trial.audit import Finding
+from heedful.trial.audit.later import tried_of
 from heedful.trial.audit.networks import told
 from heedful.trial.described import key_of
 from heedful.trial.engines import run_jobs
 from heedful.trial.family import Question
-from heedful.trial.jobs import Arena, Job, Trained
+from heedful.trial.jobs import Arena, Job, Trained, judged
 from heedful.trial.result import Comparison, ModelNote, Trial
 from heedful.trial.store import Name, Store
 
@@ -120,7 +121,7 @@ class Work:
         """Names the trials whose bundles are kept; the best is so by its validation loss, test rows have no say."""
         nets = [self.trials[name] for name in product(self.names, self.seeds) if name in self.trials]
         if keep == "best":
-            nets = [min((t for t in nets if t.model == model), key=_loss) for model in {t.model for t in nets}]
+            nets = [min((t for t in nets if t.model == model), key=judged) for model in {t.model for t in nets}]
         return set() if keep == "none" else {(trial.model, trial.seed) for trial in nets}
 
     def _without_bundle(self, keep: str) -> set[Name]:
@@ -143,7 +144,8 @@ class Work:
         order = [*baselines.names(self.arena.season), *self.names]
         seeds = (None, *self.seeds)
         trials = [self.trials[m, s] for m in order for s in seeds if (m, s) in self.trials]
-        networks = told({f"{t.model} (seed {t.seed})": t.checks for t in trials if t.checks})
+        tried = [len(tried_of(one.test)) for one in self.arena.origins or (self.arena,)]
+        networks = told({f"{t.model} (seed {t.seed})": t.checks for t in trials if t.checks}, tried)
         warned = [f"{one.text} {one.advice}".rstrip() for one in self.audited if one.severity == "warning"]
         warned += [one.text for one in networks if one.severity == "fine"]
         return Comparison(
@@ -210,12 +212,6 @@ def _bundled(store: Store, model: str, seed: int | None) -> bool:
         return Bundle.load(_place(store, model, seed)).facts.get("trial") == store.key_of(model, seed)
     except DataError:
         return False
-
-
-def _loss(trial: Trial) -> float:
-    """Gives the best validation loss; the worst there is for a training that diverged."""
-    loss = trial.history[trial.best_epoch - 1].validation
-    return loss if loss == loss else float("inf")
 
 
 def save(comparison: Comparison, folder: str | Path, language: str = "en", log: str | None = None) -> Path:

@@ -55,7 +55,8 @@ def check_parts(parts: Parts, cuts: Sequence[Cuts] = ()) -> tuple[Check, ...]:
         cuts: windows of the parts; without them pieces are compared.
 
     >>> from heedful.data.recordings import Recordings, Recording, split_recordings
-    >>> made = [Recording(name=n, values=np.arange(9.0)[None] * ord(n), label="x" if n < "d" else "y") for n in "abcdef"]
+    >>> pairs = zip("abcdef", "xxxyyy", strict=True)
+    >>> made = [Recording(name=n, values=np.arange(9.0)[None] * ord(n), label=label) for n, label in pairs]
     >>> for found in check_parts(split_recordings(Recordings(items=tuple(made)))):
     ...     print(found)
     groups: none of 6 groups lies in test and in another part.

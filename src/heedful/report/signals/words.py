@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from heedful.report import told
-from heedful.report.answers import Asked, family
+from heedful.report.answers import Asked
 from heedful.report.signals.tables import folds_of, plain, value
 from heedful.trial.effects import NOT_CONCLUDED
+from heedful.trial.family import family
+from heedful.trial.tables import asked_earlier
 
 if TYPE_CHECKING:
     from heedful.report.language import Language
@@ -112,6 +114,10 @@ def alarms(page: SignalPage) -> list[Alarm]:
     lost = [f"{t.model} ({t.seed})" for t in result.trials if t.seed is not None and not np.isfinite(t.test).all()]
     if lost:
         found.append(Alarm(text=say("alarm.lost", names=say("text.comma").join(lost))))
+    found += [
+        Alarm(text=say.sentence(one.text), advice=say("text.comma").join(name for name, _ in one.models))
+        for one in asked_earlier(result.earlier)
+    ]
     return found
 
 
@@ -227,7 +233,7 @@ def asked(page: SignalPage) -> Asked:
     return Asked(
         explained=say.html("groups.explained" if result.classes else "groups.explained_number", margin=margin),
         unit=say("groups.error_rate" if result.classes else "answers.squared_error"),
-        detectable=say("groups.detectable_told", count=family(result.asked)),
+        detectable=say("groups.detectable_told", count=family(result.asked, result.earlier)),
         cost=say("groups.cost" if result.classes else "groups.cost_number"),
         assumed=(*(say(key) for key in assumed), say("groups.assumed_holm")),
         not_concluded=(*(say(key) for key in cannot), *(say.sentence(line) for line in NOT_CONCLUDED[1:])),

@@ -13,6 +13,11 @@ CHECK = "later rows"
 ORIGINS = 6
 
 
+def tried_of(laid: Windows) -> np.ndarray:
+    """Gives the numbers of the windows that are tried: some spread over a part, or all of a short one."""
+    return np.unique(np.linspace(0, len(laid) - 1, min(len(laid), ORIGINS)).astype(int))
+
+
 def check_later(laid: Windows, what: str, changed: Callable[[int, int], bool], advice: str) -> Finding:
     """Tries windows spread over a part: does something change when all rows after the origin do?
 
@@ -21,7 +26,7 @@ def check_later(laid: Windows, what: str, changed: Callable[[int, int], bool], a
         changed: says it of one window, given its number and how many were tried before it.
         advice: what to do if one changes.
     """
-    tried = np.unique(np.linspace(0, len(laid) - 1, min(len(laid), ORIGINS)).astype(int))
+    tried = tried_of(laid)
     found = [int(laid.origins[number]) for place, number in enumerate(tried) if changed(int(number), place)]
     many, part = counted(len(tried), "origin"), laid.span.part
     if not found:

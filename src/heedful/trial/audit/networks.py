@@ -14,7 +14,7 @@ from heedful.data.windows import Windows
 from heedful.forecasting.outputs import some_of
 from heedful.train import forecast
 from heedful.trial.audit.findings import Finding, counted, few
-from heedful.trial.audit.later import CHECK, ORIGINS, check_later
+from heedful.trial.audit.later import CHECK, check_later
 from heedful.trial.audit.parts import check_scaler
 from heedful.trial.audit.rows import worthless_series
 
@@ -45,13 +45,14 @@ def check_network(net: nn.Module, laid: Windows, scaler: Scaler, train: Span, na
     return (*check_scaler(scaler, train), check_later(laid, f"the forecast of {name}", changed, advice))
 
 
-def told(checked: Mapping[str, Sequence[Finding]]) -> tuple[Finding, ...]:
+def told(checked: Mapping[str, Sequence[Finding]], origins: Sequence[int]) -> tuple[Finding, ...]:
     """Puts the findings of many networks into one sentence for each kind of leak, or into one that all are clean.
 
     Args:
         checked: the findings by name of the network.
+        origins: at how many origins each was tried, for every span that it was trained anew for.
 
-    >>> [made] = told({"net (seed 0)": [Finding(check="later rows", severity="fine", text="")]})
+    >>> [made] = told({"net (seed 0)": [Finding(check="later rows", severity="fine", text="")]}, [6])
     >>> made.severity, made.text.partition(" with")[0]
     ('fine', '1 network forecasts the same to the last bit')
     """
@@ -60,8 +61,10 @@ def told(checked: Mapping[str, Sequence[Finding]]) -> tuple[Finding, ...]:
     if kinds or not checked:
         return tuple(_leak(check, found) for check in kinds)
     many = f"{counted(len(checked), 'network')} forecast{'s' if len(checked) == 1 else ''}"
+    least, most = min(origins), max(origins)
+    at = counted(most, "origin") if least == most else f"{least} to {most} origins"
     text = (
-        f"{many} the same to the last bit with all rows after the origin permuted and doubled, at {ORIGINS} origins "
+        f"{many} the same to the last bit with all rows after the origin permuted and doubled, at {at} "
         "spread over what each is scored on; every scaler saw train rows only."
     )
     return (Finding(check=CHECK, severity="fine", text=text),)

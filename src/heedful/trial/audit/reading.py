@@ -112,7 +112,8 @@ def check_reading(
         return replace(check_later(laid, "what is read of the rows before", changed, advice), check=_CHECK)
     except HeedfulError as error:
         text = f"The table cannot be read with other later rows, so its reading was not checked: {error}"
-        return Finding(check=_CHECK, severity="fine", text=text)
+        advice = "Whether the reading looks ahead is not known. Mend what the error names and compare again."
+        return Finding(check=_CHECK, severity="warning", text=text, advice=advice)
 
 
 def _same(series: Series, made: Series, origin: int) -> bool:
