@@ -46,6 +46,10 @@ def test_what_was_never_said_counts_as_no_class(whole: Classification) -> None:
     found = lost(whole, first.name)
     assert found.confusion("wdcnn").to_numpy().sum() == len(second.test)
     assert found.per_class("wdcnn")["samples"].sum() == len(second.test)
+    for table in (found.predictions, found.votes):
+        own = table[table["model"] == "wdcnn"]
+        assert (own.loc[own["fold"] == first.name, "said"] == "").all()
+        assert own.loc[own["fold"] == second.name, "said"].isin(found.classes).all()
     never = lost(whole, first.name, second.name)
     assert never.confusion("wdcnn").shape == (3, 3)
     assert never.confusion("wdcnn").to_numpy().sum() == 0

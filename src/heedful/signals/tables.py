@@ -90,7 +90,7 @@ def predictions(result: Classification) -> pd.DataFrame:
         frame["model"], frame["seed"] = trial.model, trial.seed
         if cuts.classes:
             p, names = trial.probabilities, np.array(cuts.classes)
-            frame["true"], frame["said"] = names[cuts.labels], names[p.argmax(1)]
+            frame["true"], frame["said"] = names[cuts.labels], _named(p, names)
             for code, name in enumerate(cuts.classes):
                 frame[f"p_{name}"] = p[:, code].round(6)
         else:
@@ -117,7 +117,7 @@ def votes(result: Classification) -> pd.DataFrame:
                 "seed": trial.seed,
                 "windows": np.unique(cuts.starts[:, 0], return_counts=True)[1],
                 "true": names[cuts.labels[first]],
-                "said": names[together.argmax(1)],
+                "said": _named(together, names),
                 "p": together.max(1).round(6),
                 "share": share.round(4),
             }
@@ -199,6 +199,11 @@ def _together(result: Classification, model: str) -> tuple[np.ndarray, np.ndarra
         return np.empty(0, int), np.empty((0, len(result.classes)))
     truth, said = zip(*heard, strict=True)
     return np.concatenate(truth), np.concatenate(said)
+
+
+def _named(p: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Gives the likeliest class of each row; nothing where the network said no number."""
+    return np.where(np.isfinite(p).all(1), names[p.argmax(1)], "")
 
 
 def _finite(trial: SignalTrial) -> bool:
