@@ -73,10 +73,9 @@ def settings(
             a horizon that a part is too short for.
     """
     check_horizon(horizon, *parts)
-    spec, given = (None, None) if plan is not None else (get(model), None)
-    if plan is not None:
-        given, written = read_plan(plan)
-        recipe = recipe or written
+    spec = None if plan is not None else get(model)
+    given, written = (None, None) if plan is None else read_plan(plan)
+    recipe = recipe or written
     series = parts.train.series
     own = spec is not None and scouted(spec.name)
     by_season = _by_season(parts.train, window, season, horizon) if own else None
@@ -173,7 +172,8 @@ def _recipe(told: Any) -> Recipe:
         raise OptionError(f"[recipe] of a plan needs a table of settings, got {told!r}. Write one value a line.")
     if strange := [name for name in told if name not in known]:
         raise unknown("setting of a recipe", strange[0], known)
-    return Recipe(**{name: None if value == NOTHING else value for name, value in told.items()})
+    values: dict[str, Any] = {name: None if value == NOTHING else value for name, value in told.items()}
+    return Recipe(**values)
 
 
 def builder(plan: Plan | None, spec: ModelSpec | None) -> Callable[[Shape], nn.Module]:

@@ -199,7 +199,8 @@ def classify(
     names = _models(models, asked, made[0].train.window)
     planned = plan_jobs(names, numbers, made)
     run = describe(recordings, cutting, field, names, numbers, keep, asked, margin)
-    store, earlier, arms = None, (), [question.arm for question in asked if question.placebo]
+    store, arms = None, [question.arm for question in asked if question.placebo]
+    earlier: tuple[str, ...] = ()
     if out is not None:
         name = re.sub(r"[^\w.-]+", "_", f"{recordings.name}-{key_of(run)[:8]}")
         folder = Path("heedful-runs") / name if out == "auto" else Path(out)

@@ -181,7 +181,9 @@ def compare(
     run = describe(parts, arena, columns, names, numbers, tuple(split), keep, table.source)
     run["options"] |= {"attention": [q.arm for q in asked], "margin": margin} if asked else {}
     planned = plan_jobs(names, numbers, arena)
-    store, earlier, arms = None, (), [question.arm for question in asked if question.placebo]
+    arms = [question.arm for question in asked if question.placebo]
+    earlier: tuple[str, ...] = ()
+    store = None
     if out is not None:
         folder = Path("heedful-runs") / name_of(run) if out == "auto" else Path(out)
         earlier = asked_before(folder, arms, overwrite=overwrite)

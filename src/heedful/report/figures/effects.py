@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import plotly.graph_objects as go
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from heedful.trial.result import Comparison
     from heedful.trial.statistics import Contrast
 
-    Page = PageData | SignalPage
-    Compared = Comparison | Classification
+    Page: TypeAlias = PageData | SignalPage
+    Compared: TypeAlias = Comparison | Classification
 
 CONTROLS = {"none": ("#0072b2", "circle"), "placebo": ("#d55e00", "diamond"), "wide": ("#009e73", "square")}
 """What an attention is measured against, with its colour and mark."""
