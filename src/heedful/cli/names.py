@@ -11,8 +11,8 @@ from heedful.cli.common import DONE, app, careful, console
 
 @app.command("list")
 @careful
-def list_names(what: Annotated[str, typer.Argument(help="attention, models or samples")]) -> int:
-    """List what there is: attention, models or samples."""
+def list_names(what: Annotated[str, typer.Argument(help="attention, models, signals or samples")]) -> int:
+    """List what there is: attention, models of tables, models of signals (recordings), or samples."""
     from heedful.errors import unknown
 
     if what == "attention":
@@ -22,12 +22,16 @@ def list_names(what: Annotated[str, typer.Argument(help="attention, models or sa
         from heedful.models import get, names
 
         rows = {name: get(name).summary for name in names()}
+    elif what == "signals":
+        from heedful.models import signals
+
+        rows = {name: signals.get(name).summary for name in signals.names()}
     elif what == "samples":
         from heedful.data import samples
 
         rows = samples()
     else:
-        raise unknown("list", what, ["attention", "models", "samples"])
+        raise unknown("list", what, ["attention", "models", "signals", "samples"])
     width = max(map(len, rows))
     for name, text in rows.items():
         typer.echo(f"{name:<{width}}  {text}")

@@ -57,7 +57,7 @@ def classify(
     values: Annotated[str | None, typer.Option(help="Those values, separated by commas, where not all are.")] = None,
     window: Annotated[int | None, typer.Option(help="Samples of a window; short recordings stay whole.")] = None,
     step: Annotated[int | None, typer.Option(help="Samples from one train window to the next.")] = None,
-    models: Annotated[str, typer.Option(help="Names separated by commas; see 'heedful list models'.")] = "default",
+    models: Annotated[str, typer.Option(help="Names separated by commas; see 'heedful list signals'.")] = "default",
     attention: Annotated[
         str | None,
         typer.Option(help="Attentions to try against none, a placebo and a model as large; or 'all'. NAME@PLACE too."),
@@ -233,7 +233,7 @@ def _read(result: Classification) -> str:
     what = f"classes {', '.join(result.classes)}" if result.classes else "a number"
     return (
         f"{found.name}: {len(found):,} recordings of {len(found.groups):,} groups, "
-        f"{len(found.channels)} channels{rate}; {what}"
+        f"{len(found.channels)} channel{'' if len(found.channels) == 1 else 's'}{rate}; {what}"
     )
 
 

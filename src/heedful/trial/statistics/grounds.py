@@ -169,8 +169,9 @@ def _of_groups(none: Contrast) -> str:
             "seeds), which were trained on too; it says nothing of other groups."
         )
     return (
-        f"The claim covers groups like these {none.blocks} ({none.origins} windows, {none.seeds} seeds) and training "
-        "parts like these; that those of several folds overlap is not counted."
+        f"The claim covers groups like these {none.blocks} ({none.origins} windows, {none.seeds} "
+        f"seed{'' if none.seeds == 1 else 's'}) and training parts like these; that those of several folds overlap is not "
+        "counted."
     )
 
 
