@@ -168,10 +168,10 @@ def _of_groups(none: Contrast) -> str:
             f"The claim covers later stretches of these {none.blocks} groups ({none.origins} windows, {none.seeds} "
             "seeds), which were trained on too; it says nothing of other groups."
         )
+    seeds = f"{none.seeds} seed{'' if none.seeds == 1 else 's'}"
     return (
-        f"The claim covers groups like these {none.blocks} ({none.origins} windows, {none.seeds} "
-        f"seed{'' if none.seeds == 1 else 's'}) and training parts like these; that those of several folds overlap is not "
-        "counted."
+        f"The claim covers groups like these {none.blocks} ({none.origins} windows, {seeds}) and training parts like "
+        "these; that those of several folds overlap is not counted."
     )
 
 
