@@ -37,7 +37,8 @@ def arena(wave) -> Arena:
 def numbers(found) -> dict:
     trials = [one.trial for trained in found for one in trained]
     assert len({(t.model, t.seed) for t in trials}) == len(trials)
-    return {(t.model, t.seed): (t.test.tobytes(), t.validation.tobytes(), t.history) for t in trials}
+    curves = {(t.model, t.seed): [(e.train, e.validation, e.rate) for e in t.history] for t in trials}
+    return {(t.model, t.seed): (t.test.tobytes(), t.validation.tobytes(), curves[t.model, t.seed]) for t in trials}
 
 
 def test_one_and_two_processes_give_the_same_bits(arena):
