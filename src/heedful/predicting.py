@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from heedful import sealed
 from heedful.bundle import Bundle
 from heedful.errors import OptionError
 from heedful.signals.bundle import SignalBundle, is_signal_bundle
@@ -40,6 +41,8 @@ def predict(
         if strange := [name for name in FORECAST if name in options]:
             raise OptionError(f"This bundle tells recordings, got {', '.join(strange)}, which are about tables.")
         return tell(bundle, data, **options)
+    if isinstance(bundle, (str, Path)) and (sealed.facts_of(bundle) or {}).get("kind") == "detector":
+        raise OptionError(f"{bundle} finds what is not usual; heedful detect takes it: detect(data, bundle=...).")
     from heedful.forecasting.predicting import predict as continued
 
     if strange := [name for name in options if name not in FORECAST]:

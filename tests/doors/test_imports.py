@@ -96,7 +96,7 @@ INSIDE = {
         "errors",
         "files",
     },
-    "predicting": {"bundle", "errors", "forecasting", "signals"},
+    "predicting": {"bundle", "errors", "forecasting", "sealed", "signals"},
     "estimators": {"forecasting", "signals", "bundle", "data", "metrics", "train", "errors"},
     "tuning": {"forecasting", "models", "train", "bundle", "data", "errors", "files"},
     "signals": {

@@ -300,6 +300,8 @@ def test_a_bundle_scores_new_recordings_as_they_were_scored_before(heard: Detect
     for s, a, score in zip(heard.points.source, heard.points.start, heard.best.test, strict=True):
         assert where[s, a] == pytest.approx(score, rel=1e-4)
     assert made.alarm.threshold == heard.best.threshold
+    with pytest.raises(OptionError, match="heedful detect takes it"):
+        heedful.predict(folder, machines())
     text = (folder / "bundle.json").read_text()
     (folder / "bundle.json").write_text(text.replace('"seed": 0', '"seed": 1'))
     with pytest.raises(DataError, match="not as it was written"):
