@@ -34,7 +34,7 @@ def test_classes_and_whole_numbers_are_printed_and_positions_are_channels(folder
     words = ["classify", str(folder), "--channels", "0", "--augment", "none", "--out", str(tmp_path / "out"), *QUICK]
     code, text = run(*words)
     assert code == 0, text
-    assert "1 channels" in text
+    assert "1 channel;" in text
     assert "wdcnn, class by class" in text
     [calm] = [line.split() for line in text.splitlines() if line.strip().startswith("calm ")]
     assert calm[-1].isdecimal()
