@@ -136,6 +136,7 @@ def test_a_recipe_in_the_file_of_a_plan_trains_it(tmp_path):
     (tmp_path / "plan.toml").write_text(write_plan(Plan(), recipe), encoding="utf-8")
     assert read_plan(tmp_path / "plan.toml") == (Plan(), recipe)
     assert read_plan(Plan()) == (Plan(), None)
+    assert Plan.from_toml(write_plan(Plan(), recipe)) == Plan()
 
 
 def test_a_wrong_recipe_in_the_file_of_a_plan_is_named(tmp_path):

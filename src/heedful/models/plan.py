@@ -336,8 +336,9 @@ class Plan(Part):
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
-        """Builds the plan that `to_toml` wrote.
+        """Builds the plan that `to_toml` wrote; a [recipe] beside it, as `heedful tune` writes one, is left aside.
 
         Raises: OptionError for text that is no TOML; else as `from_dict`.
         """
-        return cls.from_dict(_plain.from_toml(text))
+        told = _plain.from_toml(text)
+        return cls.from_dict({name: value for name, value in told.items() if name != "recipe"})
