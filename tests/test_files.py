@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from heedful.errors import DataError
-from heedful.files import write_whole
+from heedful.files import write_rows, write_whole
 
 
 @pytest.mark.parametrize("content", [b"abc", "abc", lambda p: p.write_text("abc")])
@@ -32,3 +33,12 @@ def test_a_place_that_cannot_be_written_to_is_an_error_with_advice(tmp_path: Pat
     for path in (tmp_path / "file" / "a.txt", tmp_path):
         with pytest.raises(DataError, match="cannot be written.*Give a place"):
             write_whole(path, b"x")
+
+
+def test_many_rows_are_parquet_and_the_file_of_an_earlier_run_goes(tmp_path):
+    frame = pd.DataFrame({"a": [1, 2, 3]})
+    write_rows(tmp_path, "rows", frame)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+    write_rows(tmp_path, "rows", frame, most=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.parquet"]
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "rows.parquet"), frame)

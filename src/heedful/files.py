@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from heedful.errors import DataError
+
+PARQUET_ROWS = 500_000
+"""Rows above which a table is written as Parquet."""
 
 
 def write_whole(path: str | Path, content: bytes | str | Callable[[Path], object]) -> Path:
@@ -36,3 +40,18 @@ def write_whole(path: str | Path, content: bytes | str | Callable[[Path], object
         if partial.parent.is_dir():
             partial.unlink(missing_ok=True)
     return path
+
+
+def write_rows(folder: Path, name: str, frame: Any, most: int = PARQUET_ROWS) -> None:
+    """Writes a frame of many rows as CSV, above `most` rows as Parquet; the other one of an earlier run goes.
+
+    Args:
+        name: of the file, without its ending.
+        frame: of pandas.
+    """
+    large = len(frame) > most
+    if large:
+        write_whole(folder / f"{name}.parquet", lambda path: frame.to_parquet(path, index=False))
+    else:
+        write_whole(folder / f"{name}.csv", frame.to_csv(index=False))
+    (folder / f"{name}.{'csv' if large else 'parquet'}").unlink(missing_ok=True)

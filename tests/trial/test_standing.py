@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from heedful.trial.family import Question
-from heedful.trial.standing import family, needed, record_of, standings
+from heedful.trial.family import Question, family
+from heedful.trial.standing import needed, record_of, standings
 
 
 def question(name: str, *, placebo: bool = True) -> Question:

@@ -16,7 +16,7 @@ from heedful.data.split import Split
 from heedful.data.split import split as cut
 from heedful.data.windows import Windows, windows
 from heedful.errors import DataError, OptionError
-from heedful.files import write_whole
+from heedful.files import write_rows, write_whole
 from heedful.forecasting import findings, scores
 from heedful.forecasting.fitting import speaker
 from heedful.forecasting.frames import tidy
@@ -38,7 +38,6 @@ from heedful.models.plan import Plan
 from heedful.train import Recipe
 
 VALIDATION = 0.15
-_PARQUET_ROWS = 500_000
 Refit = str | int
 _Sizes = tuple[int, int, int]
 
@@ -311,10 +310,6 @@ def _folder(out: str | Path | None) -> Path | None:
 
 
 def _save(result: Backtest, folder: Path) -> Backtest:
-    large = len(result.forecasts) > _PARQUET_ROWS
     write_whole(folder / "scores.csv", result.scores.to_csv(index=False))
-    if large:
-        write_whole(folder / "forecasts.parquet", lambda path: result.forecasts.to_parquet(path, index=False))
-    else:
-        write_whole(folder / "forecasts.csv", result.forecasts.to_csv(index=False))
+    write_rows(folder, "forecasts", result.forecasts)
     return result

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from heedful.data.recordings import Part, Recordings
+from heedful.data.recordings import Recordings
 from heedful.forecasting.training import versions
 from heedful.signals.inputs import Cutting
 from heedful.signals.jobs import Field, SignalJob
@@ -75,13 +75,9 @@ def makings(jobs: Sequence[SignalJob], field: Field) -> dict[tuple[str, int | No
 
 def _told(field: Field, name: str) -> dict[str, Any]:
     fold = field.fold(name)
-    parts = {part.name: _pieces(part) for part in fold.parts}
+    parts = {part.name: list(part.groups) for part in fold.parts}
     sizes = {"train": len(fold.train), "validation": len(fold.validation or ()), "test": len(fold.test)}
     return {"fold": name, "kind": fold.parts.kind, "leaky": fold.parts.leaky, "windows": sizes, "groups": parts}
-
-
-def _pieces(part: Part) -> list[str]:
-    return list(part.groups)
 
 
 def _recipes(field: Field, names: Sequence[str]) -> list[dict[str, Any]]:

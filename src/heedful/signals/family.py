@@ -14,7 +14,6 @@ from heedful.models.controls import UNLOOKING
 from heedful.models.signals import SignalShape, get
 from heedful.models.signals.arms import SignalArm
 from heedful.models.signals.places import why_no_placebo
-from heedful.models.signals.presets import PRESETS
 from heedful.trial.family import ALL, Question
 
 _PROBE = SignalShape(2, 3, 96)
@@ -107,12 +106,3 @@ def _sized(question: Question, shape: SignalShape) -> Question:
     found = SignalArm.read(question.wide).wide(shape)
     bare = SignalArm.read(question.none[0]).design()
     return replace(question, wide=question.none[0] if found.design == bare else question.wide, size=found.note)
-
-
-def presets() -> tuple[str, ...]:
-    """Lists the backbones.
-
-    >>> "resnet1d" in presets()
-    True
-    """
-    return tuple(PRESETS)

@@ -14,7 +14,7 @@ import numpy as np
 
 from heedful.data.recordings import Check, Recordings
 from heedful.errors import DataError, OptionError
-from heedful.files import write_whole
+from heedful.files import write_rows, write_whole
 from heedful.forecasting.inputs import Progress, line_of
 from heedful.forecasting.training import versions
 from heedful.models.signals import get
@@ -31,7 +31,6 @@ from heedful.trial.family import Question
 from heedful.trial.result import ModelNote
 from heedful.trial.work import SHOWN, Report
 
-_PARQUET_ROWS = 500_000
 _LEVELS = 2000  # train windows whose level is measured
 
 
@@ -174,13 +173,7 @@ def save(result: Classification, folder: str | Path, language: str = "en", log: 
 
     folder = Path(folder)
     write_whole(folder / "scores.csv", result.scores.to_csv(index=False))
-    frame = result.predictions
-    large = len(frame) > _PARQUET_ROWS
-    if large:
-        write_whole(folder / "predictions.parquet", lambda path: frame.to_parquet(path, index=False))
-    else:
-        write_whole(folder / "predictions.csv", frame.to_csv(index=False))
-    (folder / ("predictions.csv" if large else "predictions.parquet")).unlink(missing_ok=True)
+    write_rows(folder, "predictions", result.predictions)
     if result.classes:
         write_whole(folder / "votes.csv", result.votes.to_csv(index=False))
     write_whole(folder / "training.csv", training_table(result.trials))

@@ -16,9 +16,9 @@ from heedful import baselines
 from heedful.errors import DataError
 from heedful.trial import tables
 from heedful.trial.effects import Answer, losses
-from heedful.trial.family import Question
+from heedful.trial.family import Question, family
 from heedful.trial.result import Trial
-from heedful.trial.standing import Record, Standing, family, logarithms, needed, record_of, standings
+from heedful.trial.standing import Record, Standing, logarithms, needed, record_of, standings
 from heedful.trial.statistics import Ranks, friedman_nemenyi
 
 if TYPE_CHECKING:

@@ -59,11 +59,6 @@ def needed(family: int = 1) -> int:
     return ceil(log2(2 * max(1, family) / ALPHA))
 
 
-def family(asked: Sequence[Question]) -> int:
-    """Counts the attentions that Holm's correction is over: those with a placebo."""
-    return sum(question.placebo is not None for question in asked)
-
-
 def record_of(outcomes: Sequence[str]) -> Record:
     """Counts what the trials said of an attention.
 

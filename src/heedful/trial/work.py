@@ -14,7 +14,7 @@ from heedful import baselines
 from heedful.bundle import Bundle, Reading
 from heedful.data.split import Split
 from heedful.errors import DataError, OptionError
-from heedful.files import write_whole
+from heedful.files import write_rows, write_whole
 from heedful.forecasting.inputs import Columns, Progress, describe_split, line_of
 from heedful.models import get
 from heedful.train.log import training_table, write_tensorboard
@@ -29,7 +29,6 @@ from heedful.trial.result import Comparison, ModelNote, Trial
 from heedful.trial.store import Name, Store
 
 KEEP = ("all", "best", "none")
-_PARQUET_ROWS = 500_000
 SHOWN = 6
 """Trials that finished last, as people see them who watch."""
 Report = Callable[[Progress], None]
@@ -223,13 +222,7 @@ def save(comparison: Comparison, folder: str | Path, language: str = "en", log: 
 
     folder = Path(folder)
     write_whole(folder / "scores.csv", comparison.scores.to_csv(index=False))
-    frame = comparison.forecasts
-    large = len(frame) > _PARQUET_ROWS
-    if large:
-        write_whole(folder / "forecasts.parquet", lambda path: frame.to_parquet(path, index=False))
-    else:
-        write_whole(folder / "forecasts.csv", frame.to_csv(index=False))
-    (folder / ("forecasts.csv" if large else "forecasts.parquet")).unlink(missing_ok=True)
+    write_rows(folder, "forecasts", comparison.forecasts)
     write_whole(folder / "training.csv", training_table(comparison.trials))
     if log == "tensorboard":
         write_tensorboard(folder / "tensorboard", comparison.trials)

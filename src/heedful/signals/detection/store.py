@@ -7,11 +7,9 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from heedful.files import write_whole
+from heedful.files import write_rows, write_whole
 from heedful.signals.detection.result import Detection
 from heedful.trial.described import key_of
-
-_PARQUET_ROWS = 500_000
 
 
 def save(result: Detection, folder: str | Path, language: str = "en") -> Detection:
@@ -29,13 +27,7 @@ def save(result: Detection, folder: str | Path, language: str = "en") -> Detecti
         result = replace(result, bundle=replace(result.bundle, folder=result.bundle.save(at)))
     result = replace(result, folder=folder)
     write_whole(folder / "scores.csv", result.scores.to_csv(index=False))
-    timeline = result.timeline
-    large = len(timeline) > _PARQUET_ROWS
-    if large:
-        write_whole(folder / "timeline.parquet", lambda path: timeline.to_parquet(path, index=False))
-    else:
-        write_whole(folder / "timeline.csv", timeline.to_csv(index=False))
-    (folder / ("timeline.csv" if large else "timeline.parquet")).unlink(missing_ok=True)
+    write_rows(folder, "timeline", result.timeline)
     write_whole(folder / "alarms.csv", result.alarms.to_csv(index=False))
     run = {"key": key_of(result.run), **result.run, "finished": True}
     write_whole(folder / "run.json", json.dumps(run, indent=1, default=str))
