@@ -277,6 +277,10 @@ class Way:
 # All epochs, ItalyPowerDemand: plain 1 and 0.119, as used 2 and 0.042.
 WAYS = {
     "as used": Way(recipe={}, augment=AUGMENT),
+    "sixteenth": Way(recipe={}, augment=replace(AUGMENT, shift=1 / 16)),
+    "thirtieth": Way(recipe={}, augment=replace(AUGMENT, shift=1 / 30)),
+    "no shift": Way(recipe={}, augment=replace(AUGMENT, shift=0)),
+    "long": Way(recipe={}, augment=replace(AUGMENT, shift=1 / 16), steps=3.0),
     "plain": Way(recipe={}),
     "adam": Way(recipe={"optimiser": "adam", "schedule": "constant", "warmup": 0.0, "weight_decay": 0.0, "clip": None}),
     "rate 3e-3": Way(recipe={"learning_rate": 3e-3, "warmup": 0.2}),
