@@ -62,10 +62,10 @@ def predict(
     if not isinstance(bundle, Bundle):
         bundle = Bundle.load(bundle)
     wanted = _levels(bundle, levels)
-    series = _read(bundle, load_table(data, date_format), time, date_format)
+    series = series_of(bundle, load_table(data, date_format), time, date_format)
     series, notes = _usable(bundle, series)
     laid = ahead(series, bundle.shape.window, bundle.shape.horizon)
-    scaler = bundle.scaler.for_member(_past(series))
+    scaler = bundle.scaler.for_member(past_of(series))
     frame = tidy(laid, forecasts(bundle.ready, laid, scaler, bundle.intervals, wanted), wanted)
     bounds = [f"{side}_{named(level)}" for level in wanted for side in ("lower", "upper")]
     columns = ["series"] if bundle.reading.series else []
@@ -84,7 +84,7 @@ def roll(bundle: Bundle, frame: pd.DataFrame, rows: int, levels: Sequence[float]
     Shape: point (rows, M); lower and upper (levels, rows, M).
     """
     wanted = _levels(bundle, levels)
-    series = _read(bundle, read(_blanked(bundle, frame)), None, None)
+    series = series_of(bundle, read(_blanked(bundle, frame)), None, None)
     window, horizon = bundle.shape.window, bundle.shape.horizon
     times = series.times
     place = np.arange(len(series) - rows, len(series))
@@ -124,7 +124,9 @@ def _levels(bundle: Bundle, levels: Sequence[float] | None) -> tuple[float, ...]
     return wanted
 
 
-def _read(bundle: Bundle, table: Table, time: str | None, date_format: str | None) -> Series:
+def series_of(
+    bundle: Bundle, table: Table, time: str | None = None, date_format: str | None = None
+) -> Series:
     """Reads a table as the one that was trained on was read.
 
     Raises: DataError for a table without stamps where the bundle needs them.
@@ -180,7 +182,7 @@ def _usable(bundle: Bundle, series: Series) -> tuple[Series, list[str]]:
     return replace(series, members=members, ahead=numbers if series.ahead else ()), notes
 
 
-def _past(series: Series) -> Series:
+def past_of(series: Series) -> Series:
     """Leaves the rows to be forecast out of every member."""
     numbers = series.ahead or (0,) * len(series.members)
     members = tuple(replace(m, stop=m.stop - number) for m, number in zip(series.members, numbers, strict=True))

@@ -50,9 +50,9 @@ def predict(
     """
     made = bundle if isinstance(bundle, SignalBundle) else SignalBundle.load(bundle)
     reading = {"rate": made.shape.rate, "unlabelled": "keep", **reading}
-    found, named = _in_order(read_recordings(data, **reading), data, made, reading)
-    found = _spoken(found, made, speed)
-    cuts = _laid(found, made)
+    found, named = in_order(read_recordings(data, **reading), data, made, reading)
+    found = spoken(found, made, speed)
+    cuts = laid_whole(found, made)
     raw = logits(made.ready, cuts, made.scaler)
     table = _of_windows(cuts, made, raw) if windows else _of_recordings(cuts, made, raw)
     leaky = [note for note in made.notes if note == LEAKY]
@@ -60,7 +60,7 @@ def predict(
     return table
 
 
-def _in_order(
+def in_order(
     found: Recordings, data: Any, made: SignalBundle, reading: dict[str, Any]
 ) -> tuple[Recordings, tuple[str, ...]]:
     """Brings channels to the order of those that were trained on, by their names; where names differ, a note says so.
@@ -86,7 +86,7 @@ def _in_order(
     return found, (f"Channels of other names than those of training are taken in their order: {pairs}.",)
 
 
-def _spoken(found: Recordings, made: SignalBundle, speed: str | Sequence[str] | None) -> Recordings:
+def spoken(found: Recordings, made: SignalBundle, speed: str | Sequence[str] | None) -> Recordings:
     """Gives recordings the speeds that the model reads, if it does.
 
     Raises: DataError where one is unknown.
@@ -104,7 +104,7 @@ def _spoken(found: Recordings, made: SignalBundle, speed: str | Sequence[str] | 
     return told
 
 
-def _laid(found: Recordings, made: SignalBundle) -> Cuts:
+def laid_whole(found: Recordings, made: SignalBundle) -> Cuts:
     pieces = tuple(Piece(number, 0, len(one)) for number, one in enumerate(found.items))
     longest = max(len(one) for one in found.items)
     if made.whole and longest > made.shape.window:

@@ -199,6 +199,9 @@ def classify(
     names = _models(models, asked, made[0].train.window)
     planned = plan_jobs(names, numbers, made)
     run = describe(recordings, cutting, field, names, numbers, keep, asked, margin)
+    given = {"label": label, "group": group, "target": target, "recording": recording, "pattern": pattern}
+    given |= {"index": index, "scale": scale}
+    run["reading"] = {word: value for word, value in given.items() if isinstance(value, (str, int, float))}
     store, arms = None, [question.arm for question in asked if question.placebo]
     earlier: tuple[str, ...] = ()
     if out is not None:

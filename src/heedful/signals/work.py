@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from heedful.data.recordings import Check, Recordings
+from heedful.data.recordings import Check, Part, Recordings
 from heedful.errors import DataError, OptionError
 from heedful.files import write_rows, write_whole
 from heedful.forecasting.inputs import Progress, line_of
@@ -102,7 +102,7 @@ class SignalWork:
         name: Name = (trial.model, trial.seed, trial.fold)
         if self.store is not None:
             if one.scaler is not None and keep != "none":
-                facts = {"trial": self.store.key_of(*name), "data": self.run["data"]}
+                facts = {"trial": self.store.key_of(*name), "data": self.run["data"], "reading": self.run["reading"]}
                 made = bundle_of(one, self.ground, whole=self.run["options"]["whole"], facts=facts)
                 made.save(_place(self.store, *name))
             self.store.write(trial)
@@ -231,11 +231,17 @@ def bundle_of(one: Heard, ground: Field, *, whole: bool, facts: Mapping[str, Any
         facts={
             "fold": trial.fold,
             "loss": loss_of(trial),
+            "parts": {part.name: _places(part) for part in fold.parts},
             "versions": versions(),
             **({"speed": list(ground.speed)} if ground.speed else {}),
             **(facts or {}),
         },
     )
+
+
+def _places(part: Part) -> list[list[Any]]:
+    """Names the stretches of a part: recording, first sample, sample behind the last."""
+    return [[part.recordings[piece.recording].name, piece.start, piece.stop] for piece in part.pieces]
 
 
 def _place(store: SignalStore, model: str, seed: int | None, fold: str) -> Path:

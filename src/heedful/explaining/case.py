@@ -1,0 +1,135 @@
+"""What is to be explained, read from a bundle and its data: tables and recordings look alike from here."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from heedful.errors import DataError
+from heedful.explanation.result import Kind, Shown
+from heedful.explanation.subject import Subject
+
+FEWEST = 20
+"""Windows below which nothing is said of a map: intervals over fewer say nothing."""
+BLOCKS = 20
+"""Blocks of time, at most, that windows are grouped by where nothing else groups them."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Case:
+    """A model, the windows it is asked about, and how they are told to people.
+
+    Args:
+        subject: network and windows as tensors.
+        kind: what the network gives.
+        model, data: names.
+        windows: name of every window (n,).
+        starts: first stamp, second or sample of every window (n,).
+        show: gives one window as people know it, by its number.
+        worth: lines that say what the model is worth on these windows.
+        predicts: whether that is more than the plainest rule; None where the truth is unknown.
+        held_out: whether the windows were kept from training; None where nothing says so.
+        build: a network like this one that has learned nothing, drawn from a seed.
+        learn: trains such a network again on the train part of the data, from a seed, on shuffled targets if asked;
+            None where the data does not hold it.
+        offset: what was taken away from each column, so that 0 stands for nothing in particular: in a scale from 0 to
+            1 it is the least value, not the mean.
+        rate: samples a second of recordings.
+        defects: frequencies of a bearing's defects by name, in Hz.
+        notes: what people should know.
+    """
+
+    subject: Subject
+    kind: Kind
+    model: str
+    data: str
+    windows: tuple[str, ...]
+    starts: np.ndarray
+    show: Callable[[int], Shown]
+    worth: tuple[str, ...]
+    predicts: bool | None
+    held_out: bool | None
+    build: Callable[[int], nn.Module]
+    learn: Learn | None = None
+    offset: Tensor | None = None
+    rate: float | None = None
+    defects: tuple[tuple[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def fresh(self, seed: int) -> nn.Module:
+        """Builds a network like this one that has learned nothing and reads the subject's windows."""
+        return moved(self.build(seed), self.offset)
+
+    def trained(self, seed: int, *, shuffled: bool = False) -> nn.Module | None:
+        """Trains such a network, on shuffled targets if asked; None where the data holds no train part."""
+        return None if self.learn is None else moved(self.learn(self.build(seed), seed, shuffled), self.offset)
+
+
+Learn = Callable[[nn.Module, int, bool], nn.Module]
+"""Trains a network in place from a seed; the last says whether targets are shuffled among the train windows."""
+
+
+def enough(count: int, what: str) -> None:
+    """Refuses fewer windows than an explanation needs.
+
+    Raises: DataError.
+    """
+    if count < FEWEST:
+        raise DataError(
+            f"explain needs at least {FEWEST} windows to say whether a map is true, got {count} of {what}. Give more "
+            "rows or recordings."
+        )
+
+
+def spread(count: int, most: int) -> np.ndarray:
+    """Picks at most so many of `count` windows, evenly, the first and the last among them.
+
+    >>> spread(10, 4).tolist()
+    [0, 3, 6, 9]
+    """
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+
+
+def blocks(owners: Sequence[object] | np.ndarray, most: int = BLOCKS) -> np.ndarray:
+    """Numbers the groups of windows that stand in the order of time: their owners, cut in time where these are few.
+
+    Args:
+        owners: what each window belongs to (n,): a member of a panel, a recording.
+
+    >>> blocks(["a"] * 4 + ["b"] * 4, most=4).tolist()
+    [0, 0, 1, 1, 2, 2, 3, 3]
+    """
+    _, number = np.unique(np.asarray(owners), return_inverse=True)
+    kinds = int(number.max()) + 1
+    if kinds >= most // 2:
+        return number.astype(np.int64)
+    found = np.empty(len(number), dtype=np.int64)
+    for kind in range(kinds):
+        own = np.flatnonzero(number == kind)
+        pieces = max(1, min(most // kinds, len(own) // 2))
+        found[own] = kind * most + np.arange(len(own)) * pieces // len(own)
+    return np.unique(found, return_inverse=True)[1].astype(np.int64)
+
+
+def moved(net: nn.Module, offset: Tensor | None) -> nn.Module:
+    """Lets a network read windows from which an offset was taken away (F,), as if it had not been."""
+    if offset is not None:
+        net.register_forward_pre_hook(lambda _, given: (given[0] + offset, *given[1:]))
+    return net
+
+
+def redrawn(net: nn.Module, seed: int) -> nn.Module:
+    """Copies a network whose layers are drawn anew, where nothing else says how it is built."""
+    copied = copy.deepcopy(net)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for part in copied.modules():
+            draw = getattr(part, "reset_parameters", None)
+            if callable(draw):
+                draw()
+    return copied.eval()
