@@ -37,6 +37,8 @@ def joined() -> Iterator[Share]:
         dist.init_process_group("cpu:gloo,cuda:nccl" if gpu.type == "cuda" else "gloo")
     try:
         yield share()
+        if starts:
+            dist.barrier()  # one that leaves early takes the connections of the others with it
     finally:
         if starts:
             dist.destroy_process_group()
