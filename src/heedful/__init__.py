@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from heedful import attention, data, models
     from heedful.bundle import Bundle
     from heedful.estimators import Classifier, Forecaster
+    from heedful.explaining.run import explain
     from heedful.explanation.record import record
+    from heedful.explanation.result import Explanation
     from heedful.forecasting.backtesting import Backtest, backtest
     from heedful.forecasting.fitting import fit
     from heedful.predicting import predict
@@ -42,6 +44,8 @@ _HOMES = {
     "Comparison": "heedful.trial.result",
     "detect": "heedful.signals.detection.run",
     "Detection": "heedful.signals.detection.result",
+    "explain": "heedful.explaining.run",
+    "Explanation": "heedful.explanation.result",
     "fit": "heedful.forecasting.fitting",
     "predict": "heedful.predicting",
     "backtest": "heedful.forecasting.backtesting",
@@ -63,6 +67,7 @@ __all__ = [
     "Classifier",
     "Comparison",
     "Detection",
+    "Explanation",
     "Forecaster",
     "Study",
     "__version__",
@@ -74,6 +79,7 @@ __all__ = [
     "compare",
     "data",
     "detect",
+    "explain",
     "fit",
     "models",
     "predict",

@@ -1,6 +1,15 @@
 """The command line: the same verbs as Python, with the same words."""
 
-from heedful.cli import audit, compare, detect, forecast, names, signals, tune  # each adds its commands to `app`
+from heedful.cli import (
+    audit,
+    compare,
+    detect,
+    explain,
+    forecast,
+    names,
+    signals,
+    tune,
+)  # each adds its commands to `app`
 from heedful.cli.common import DONE, OUR_BUG, STOPPED, USAGE, WRONG_INPUT, app
 
 __all__ = [
@@ -13,6 +22,7 @@ __all__ = [
     "audit",
     "compare",
     "detect",
+    "explain",
     "forecast",
     "main",
     "names",

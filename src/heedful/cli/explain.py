@@ -12,6 +12,7 @@ from heedful.cli.common import DONE, app, careful, numbers, words
 from heedful.cli.signals import rate_or_column
 
 if TYPE_CHECKING:
+    from heedful.explanation.reach import Reach
     from heedful.explanation.result import Explanation
 
 
@@ -39,7 +40,8 @@ def explain(
     channels: Annotated[str | None, typer.Option(help="Channels of the recordings to read.")] = None,
     rate: Annotated[str | None, typer.Option(help="Samples a second, where the recordings do not say.")] = None,
     speed: Annotated[
-        str | None, typer.Option(help="Turns a minute of the shaft, or the fact that says, to mark a bearing's defects.")
+        str | None,
+        typer.Option(help="Turns a minute of the shaft, or the fact that says, to mark a bearing's defects."),
     ] = None,
     bearing: Annotated[
         str | None,
@@ -118,21 +120,26 @@ def _show(result: Explanation, quiet: bool) -> None:
 def _looks(result: Explanation) -> None:
     from heedful.cli import show
 
-    rows = []
-    for look in result.looks:
-        reach = result.reaches.get(look.name)
-        rows.append(
-            (
-                look.name,
-                " x ".join(f"{axis} {size}" for axis, size in zip(look.axes[1:], look.shape[1:], strict=True)),
-                f"{look.positions.mean():.1f}" if look.positions is not None else "-",
-                reach.told if reach is not None else "-",
-                f"{look.on_padding:.2g}",
-            )
+    rows = [
+        (
+            look.name,
+            look.mechanism,
+            " and ".join(look.speaks) or f"nothing: {look.why}",
+            "-" if look.effective is None else f"{look.effective.mean():.1f}",
+            "-" if look.reach is None else _behind(look.reach),
+            "-" if look.padding is None else f"{look.padding.max():.2g}",
         )
-    show.table(
-        "\nWhat it looks at", ("weights", "axes", "positions that count", "behind each weight", "on padding"), rows
-    )
+        for look in result.looks
+    ]
+    heads = ("weights", "mechanism", "weighs", "places that count", "behind each", "on padding")
+    show.table("\nWhat it looks at", heads, rows)
+
+
+def _behind(reach: Reach) -> str:
+    if not reach.local:
+        return "the whole window"
+    more = " + the whole window" if reach.whole_window else " + all before" if reach.whole_past else ""
+    return f"{reach.field} every {reach.stride:g}{more}"
 
 
 def _truths(result: Explanation) -> None:

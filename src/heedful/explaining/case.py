@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from heedful.errors import DataError
@@ -29,7 +27,7 @@ class Case:
         kind: what the network gives.
         model, data: names.
         windows: name of every window (n,).
-        starts: first stamp, second or sample of every window (n,).
+        times: stamps, seconds, or numbers of samples or rows of every window (n, T).
         show: gives one window as people know it, by its number.
         worth: lines that say what the model is worth on these windows.
         predicts: whether that is more than the plainest rule; None where the truth is unknown.
@@ -40,6 +38,7 @@ class Case:
         offset: what was taken away from each column, so that 0 stands for nothing in particular: in a scale from 0 to
             1 it is the least value, not the mean.
         rate: samples a second of recordings.
+        speed: turns a minute of the shaft, the median over the windows.
         defects: frequencies of a bearing's defects by name, in Hz.
         notes: what people should know.
     """
@@ -49,7 +48,7 @@ class Case:
     model: str
     data: str
     windows: tuple[str, ...]
-    starts: np.ndarray
+    times: np.ndarray
     show: Callable[[int], Shown]
     worth: tuple[str, ...]
     predicts: bool | None
@@ -58,6 +57,7 @@ class Case:
     learn: Learn | None = None
     offset: Tensor | None = None
     rate: float | None = None
+    speed: float | None = None
     defects: tuple[tuple[str, float], ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -121,15 +121,3 @@ def moved(net: nn.Module, offset: Tensor | None) -> nn.Module:
     if offset is not None:
         net.register_forward_pre_hook(lambda _, given: (given[0] + offset, *given[1:]))
     return net
-
-
-def redrawn(net: nn.Module, seed: int) -> nn.Module:
-    """Copies a network whose layers are drawn anew, where nothing else says how it is built."""
-    copied = copy.deepcopy(net)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for part in copied.modules():
-            draw = getattr(part, "reset_parameters", None)
-            if callable(draw):
-                draw()
-    return copied.eval()

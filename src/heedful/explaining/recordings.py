@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from heedful.data.recordings import Cuts, Part, Piece, Recordings, SignalScaler, cut, read_recordings
+from heedful.data.recordings import Cuts, Part, Piece, Recordings, SignalScaler, cut, read_recordings, with_speed
 from heedful.errors import OptionError, unknown
-from heedful.explaining.case import Case, Learn, blocks, enough, redrawn, spread
+from heedful.explaining.case import Case, Learn, blocks, enough, spread
 from heedful.explanation.result import Shown
+from heedful.explanation.sanity import redrawn
 from heedful.explanation.subject import Subject
 from heedful.models.signals import get
 from heedful.signals.bundle import SignalBundle
@@ -57,7 +58,7 @@ def read(
     """
     words = {"rate": bundle.shape.rate, "unlabelled": "keep", **_reading(bundle, data), **reading}
     found, notes = in_order(read_recordings(data, **words), data, bundle, words)
-    found = spoken(found, bundle, speed)
+    found = spoken(found, bundle, speed) if speed is None else with_speed(found, speed)
     whole, held, told = _held_out(bundle, found)
     if chosen is not None:
         whole = whole.take(np.flatnonzero(_classes(bundle, whole) == _number(bundle, chosen)))
@@ -124,13 +125,14 @@ def case_of(
         model=model,
         data=cuts.recordings.name,
         windows=tuple(_name(cuts, number, rate) for number in range(len(cuts))),
-        starts=cuts.starts[:, 1] / (rate or 1),
+        times=(cuts.starts[:, 1:] + np.arange(cuts.window)) / (rate or 1),
         show=show,
         worth=worth,
         predicts=predicts,
         held_out=None,
         build=partial(redrawn, copy.deepcopy(net)),
         rate=rate,
+        speed=None if np.isnan(cuts.speeds).all() else float(np.nanmedian(cuts.speeds)),
     )
 
 
@@ -201,7 +203,8 @@ def _numbered(cuts: Cuts, classes: Sequence[str]) -> np.ndarray:
     """Gives the class of every window by its number among those of the network; -1 where it is unknown."""
     own = {name: number for number, name in enumerate(classes)}
     table = np.array([own.get(name, -1) for name in cuts.classes] + [-1], dtype=np.int64)
-    return table[cuts.labels]
+    numbered: np.ndarray = table[cuts.labels]
+    return numbered
 
 
 def _classes(bundle: SignalBundle, cuts: Cuts) -> np.ndarray:

@@ -20,8 +20,9 @@ from heedful.data.series import Series
 from heedful.data.split import Span
 from heedful.data.windows import Windows, windows
 from heedful.errors import OptionError
-from heedful.explaining.case import FEWEST, Case, Learn, blocks, enough, moved, redrawn, spread
+from heedful.explaining.case import FEWEST, Case, Learn, blocks, enough, moved, spread
 from heedful.explanation.result import Shown
+from heedful.explanation.sanity import redrawn
 from heedful.explanation.subject import Subject
 from heedful.forecasting.inputs import load_table
 from heedful.forecasting.predicting import past_of, series_of
@@ -59,7 +60,7 @@ def read(
     enough(len(whole), f"{bundle.shape.window} rows and a horizon of {bundle.shape.horizon} in '{series.name}'")
     asked = _asked(whole, at, window)
     numbers = np.union1d(spread(len(whole), most), asked).astype(np.int64)
-    case = case_of(_only(whole, numbers), bundle.scaler, bundle.network(), model=bundle.model, unit=_unit(series))
+    case = case_of(only(whole, numbers), bundle.scaler, bundle.network(), model=bundle.model, unit=_unit(series))
     learn, made = _learner(bundle, series), list(series.notes)
     made += notes if held is not False else [f"{notes[0]} What holds for rows that were learned may fail on new ones."]
     case = replace(case, held_out=held, build=partial(_built, bundle), learn=learn, notes=tuple(made))
@@ -103,7 +104,7 @@ def case_of(
         model=model,
         data=series.name,
         windows=tuple(_name(laid, number) for number in range(len(laid))),
-        starts=np.asarray(series.times)[np.asarray(laid.starts)],
+        times=np.asarray(series.times)[np.asarray(laid.starts)[:, None] + np.arange(laid.window)],
         show=lambda number: _shown(laid, number, said, truth, unit),
         worth=worth,
         predicts=predicts,
@@ -156,7 +157,8 @@ def _laid(bundle: Bundle, series: Series, rows: tuple[tuple[int, int], ...]) -> 
     return windows(span, bundle.shape.window, bundle.shape.horizon)
 
 
-def _only(whole: Windows, numbers: np.ndarray) -> Windows:
+def only(whole: Windows, numbers: np.ndarray) -> Windows:
+    """Gives some of the windows, by their numbers."""
     starts = np.asarray(whole.starts)[numbers]
     return replace(whole, runs=tuple((int(start), 1) for start in starts))
 

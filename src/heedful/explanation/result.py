@@ -62,7 +62,8 @@ class Explanation:
         worth: what the model is worth on the windows: lines for people.
         shown: the windows that figures show.
         windows: name of every explained window (n,).
-        starts: first stamp, second or sample of every explained window (n,).
+        times: stamps, seconds, or numbers of samples or rows of every explained window (n, T).
+        real: which samples of every window are real, not padding (n, T).
         looks: what each mechanism weighs, in the order in which a window passes them.
         reaches: receptive field and stride behind the weights, by the name of the look.
         maps: maps over samples (n, T) by name: one for each look that weighs time, and those that need no attention.
@@ -73,7 +74,11 @@ class Explanation:
         curves: deletion and insertion of each map, by its name.
         agreements: how alike the maps are, pair by pair.
         sanity: whether maps depend on what was learned.
-        bands: what matters in the spectrum, of recordings with a rate.
+        bands: what matters in the spectrum, of recordings with a rate: bands of sound, of the envelope, and the lines
+            of a bearing's defects.
+        defects: frequencies of a bearing's defects by name, in Hz.
+        needed: what networks trained anew are worth: loss of each kind ("as it is", "uniform weights") and seed.
+        found: AUROC of each map on planted evidence, where the network's kind was tested on it.
         verdict: the lines that say it: used or not, true or not, to be shown or not.
         passes: windows passed through the network, by part of the work.
         notes: what people should know.
@@ -89,7 +94,8 @@ class Explanation:
     worth: tuple[str, ...]
     shown: tuple[Shown, ...]
     windows: tuple[str, ...]
-    starts: np.ndarray
+    times: np.ndarray
+    real: np.ndarray
     looks: tuple[Look, ...]
     reaches: Mapping[str, Reach]
     maps: Mapping[str, np.ndarray]
@@ -100,7 +106,10 @@ class Explanation:
     curves: Mapping[str, Curves] = field(default_factory=dict)
     agreements: tuple[Agreement, ...] = ()
     sanity: tuple[Sanity, ...] = ()
-    bands: Bands | None = None
+    bands: tuple[Bands, ...] = ()
+    defects: tuple[tuple[str, float], ...] = ()
+    needed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    found: Mapping[str, float] = field(default_factory=dict)
     verdict: tuple[str, ...] = ()
     passes: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -1,0 +1,100 @@
+"""Says in words what an explanation amounts to: used or not, needed or not, true or not, to be shown or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from heedful.explanation.result import Explanation
+from heedful.explanation.truth import Truth
+
+
+def verdict(found: Explanation, *, predicts: bool | None, held_out: bool | None) -> tuple[str, ...]:
+    """Gives the lines of the verdict.
+
+    Args:
+        found: all that was measured.
+        predicts: whether the network predicts these windows; None where the truth is unknown.
+        held_out: whether the windows were kept from training; None where nothing says so.
+    """
+    lines = []
+    if predicts is False:
+        lines.append("The network does not predict these windows: nothing it looks at explains anything.")
+    if held_out is False:
+        lines.append("The windows were trained on: on new ones all of this may be otherwise.")
+    return (*lines, *_used(found), *_needed(found), *_true(found), *_sane(found), _shown(found, predicts))
+
+
+def _used(found: Explanation) -> Iterator[str]:
+    use = found.usage
+    if use is None:
+        yield "Used: cannot be told, for the weights of its mechanisms cannot be replaced."
+        return
+    row = use.row("uniform")
+    word = {True: "yes", False: "no", None: "cannot be told, of too few groups"}[use.used]
+    if row is None:
+        yield f"Used: {word}."
+        return
+    what = "probability moves" if found.classes else "of the forecasts' deviation move"
+    loss = "" if np.isnan(row.loss) else f" and the loss changes by {row.loss:+.3g} (from {use.loss:.3g})"
+    share = f"{100 * row.moved:.1f} % {what}"
+    yield f"Used: {word}. With uniform weights {share}{loss}."
+    if use.fixed:
+        yield "Fixed: yes. The mean of all maps does as well as each window's own: it looks at every window alike."
+
+
+def _needed(found: Explanation) -> Iterator[str]:
+    if not found.needed:
+        yield "Needed: not asked. --retrain 2 trains networks with uniform weights beside others like this one."
+        return
+    plain, uniform = (np.array(found.needed[name]) for name in ("as it is", "uniform weights"))
+    told = f"loss {plain.mean():.4g} as it is, {uniform.mean():.4g} with uniform weights throughout training"
+    few = f"{len(plain)} networks each"
+    word = "yes" if uniform.min() > plain.max() else "no" if uniform.mean() <= plain.mean() else "cannot be told"
+    yield f"Needed: {word} ({told}; {few})."
+
+
+def _true(found: Explanation) -> Iterator[str]:
+    word = {True: "yes", False: "no", None: "cannot be told"}
+    for name, truth in found.truths.items():
+        if name in ("occlusion", "integrated gradients"):
+            continue
+        yield f"True: {word[truth.true]}, {name}: {truth.why}."
+        if truth.true and (weak := _weak(truth)):
+            yield f"  It is no better than {' or '.join(weak)}: {_means(weak)}"
+    if not any(name not in ("occlusion", "integrated gradients") for name in found.truths):
+        silent = "; ".join(dict.fromkeys(f"{look.name}: {look.why}" for look in found.looks if look.why))
+        yield f"True: not asked, for no weights stand over samples or channels ({silent})."
+
+
+def _weak(truth: Truth) -> list[str]:
+    return [name for name, better in truth.beats.items() if better is False and name != truth.control]
+
+
+def _means(weak: list[str]) -> str:
+    if "another window" in weak or "mean map" in weak:
+        return "it says where evidence is in general, not why in this window."
+    if "magnitude" in weak:
+        return "it says no more than where the input is large."
+    if "recency" in weak:
+        return "it says no more than that the newest rows count."
+    return "small shifts of it do as well."
+
+
+def _sane(found: Explanation) -> Iterator[str]:
+    for one in found.sanity:
+        yield f"Learned: {one.line}."
+
+
+def _shown(found: Explanation, predicts: bool | None) -> str:
+    if predicts is False:
+        return "Show the attention map to a customer: no."
+    truth = found.truths.get(found.chosen)
+    if found.chosen != "occlusion":
+        weak = _weak(truth) if truth is not None else []
+        return f"Show the attention map to a customer: yes, {found.chosen}{', with what is said above' if weak else ''}."
+    attended = [one.true for name, one in found.truths.items() if name in {look.name for look in found.looks}]
+    why = " It is true, but the network does not use these weights." if any(attended) else ""
+    known = "is true" if truth is not None and truth.true else "is not shown to be true either"
+    return f"Show the attention map to a customer: no.{why} Occlusion is shown in its place, which {known}."
