@@ -32,7 +32,8 @@ OUTSIDE = {
     "metrics": {"numpy"},
     "baselines": {"numpy", "scipy"},
     "train": {"torch", "numpy", "safetensors", "tensorboard"},
-    "explanation": {"torch", "numpy"},
+    "explaining": {"numpy", "pandas", "torch"},
+    "explanation": {"torch", "numpy", "scipy"},
     "intervals": {"numpy"},
     "scout": {"torch"},
     "bundle": {"torch", "numpy", "pandas", "pydantic"},
@@ -64,6 +65,19 @@ INSIDE = {
     "metrics": {"errors"},
     "baselines": {"data", "errors"},
     "train": {"data", "metrics", "errors", "files"},
+    "explaining": {
+        "attention",
+        "bundle",
+        "data",
+        "errors",
+        "explanation",
+        "files",
+        "forecasting",
+        "models",
+        "report",
+        "signals",
+        "train",
+    },
     "explanation": {"attention", "data", "errors"},
     "trial": {
         "attention",
@@ -114,7 +128,7 @@ INSIDE = {
         "train",
         "trial",
     },
-    "report": {"trial", "signals", "data", "metrics", "baselines", "errors", "files"},
+    "report": {"trial", "signals", "explanation", "data", "metrics", "baselines", "errors", "files"},
 }
 STANDARD = sys.stdlib_module_names
 

@@ -11,6 +11,7 @@ from torch import nn
 from heedful.attention.steering import steered
 from heedful.attention.steering.changes import uniform
 from heedful.explaining.case import Case, moved
+from heedful.explanation.sanity import FEWEST
 from heedful.explanation.subject import Subject
 
 
@@ -40,7 +41,7 @@ def trained_again(case: Case, subject: Subject, count: int, say: Callable[[str],
         losses["as it is"].append(_loss(plain[-1]))
         say(f"training again, seed {seed} of {count}: with uniform weights")
         losses["uniform weights"].append(_loss_of_uniform(case, subject, seed))
-    for seed in range(1, max(2, count) + 1):
+    for seed in range(1, max(FEWEST["labels"], count) + 1):
         say(f"training again, seed {seed}: on shuffled targets")
         shuffled.append(_learned(case, subject, seed, shuffled=True))
     return Again(

@@ -35,6 +35,8 @@ class Case:
         build: a network like this one that has learned nothing, drawn from a seed.
         learn: trains such a network again on the train part of the data, from a seed, on shuffled targets if asked;
             None where the data does not hold it.
+        like: a network of this kind for windows of other samples and columns, and if it forecasts another horizon;
+            None where nothing says how it is built.
         offset: what was taken away from each column, so that 0 stands for nothing in particular: in a scale from 0 to
             1 it is the least value, not the mean.
         rate: samples a second of recordings.
@@ -55,6 +57,7 @@ class Case:
     held_out: bool | None
     build: Callable[[int], nn.Module]
     learn: Learn | None = None
+    like: Callable[[int, int, int], nn.Module] | None = None
     offset: Tensor | None = None
     rate: float | None = None
     speed: float | None = None
@@ -106,7 +109,7 @@ def blocks(owners: Sequence[object] | np.ndarray, most: int = BLOCKS) -> np.ndar
     """
     _, number = np.unique(np.asarray(owners), return_inverse=True)
     kinds = int(number.max()) + 1
-    if kinds >= most // 2:
+    if 2 * kinds > most:
         return number.astype(np.int64)
     found = np.empty(len(number), dtype=np.int64)
     for kind in range(kinds):

@@ -18,7 +18,7 @@ from heedful.explaining.case import Case, Learn, blocks, enough, spread
 from heedful.explanation.result import Shown
 from heedful.explanation.sanity import redrawn
 from heedful.explanation.subject import Subject
-from heedful.models.signals import get
+from heedful.models.signals import SignalShape, get
 from heedful.signals.bundle import SignalBundle
 from heedful.signals.jobs import own_augment, own_recipe
 from heedful.signals.predicting import in_order, laid_whole, spoken
@@ -79,6 +79,7 @@ def read(
         held_out=held,
         build=partial(_built, bundle),
         learn=_learner(bundle, found),
+        like=partial(_like, bundle),
         notes=tuple(problems),
     )
     return case, tuple(np.searchsorted(numbers, asked).tolist())
@@ -286,6 +287,11 @@ def _of_numbers(said: Tensor, truth: Tensor) -> tuple[tuple[str, ...], bool | No
 def _built(bundle: SignalBundle, seed: int) -> nn.Module:
     net: nn.Module = get(bundle.model).build(bundle.shape, seed)
     return (net if bundle.classes else in_units(net)).eval()
+
+
+def _like(bundle: SignalBundle, window: int, channels: int, horizon: int) -> nn.Module:  # noqa: ARG001
+    net: nn.Module = get(bundle.model).build(SignalShape(channels, 2, window), 0)
+    return net
 
 
 def _learner(bundle: SignalBundle, found: Recordings) -> Learn | None:

@@ -28,7 +28,7 @@ from heedful.forecasting.inputs import load_table
 from heedful.forecasting.predicting import past_of, series_of
 from heedful.forecasting.settings import recipe_of
 from heedful.forecasting.training import built
-from heedful.models import MODELS, get
+from heedful.models import MODELS, Shape, get
 from heedful.models.compose import compose
 from heedful.train import fit, forecast
 from heedful.train.feed import Tensors
@@ -63,7 +63,9 @@ def read(
     case = case_of(only(whole, numbers), bundle.scaler, bundle.network(), model=bundle.model, unit=_unit(series))
     learn, made = _learner(bundle, series), list(series.notes)
     made += notes if held is not False else [f"{notes[0]} What holds for rows that were learned may fail on new ones."]
-    case = replace(case, held_out=held, build=partial(_built, bundle), learn=learn, notes=tuple(made))
+    case = replace(
+        case, held_out=held, build=partial(_built, bundle), learn=learn, like=partial(_like, bundle), notes=tuple(made)
+    )
     return case, tuple(np.searchsorted(numbers, asked).tolist())
 
 
@@ -218,7 +220,7 @@ def _shown(laid: Windows, number: int, said: np.ndarray, truth: np.ndarray, unit
 
 
 def _worth(laid: Windows, said: np.ndarray, truth: np.ndarray) -> tuple[tuple[str, ...], bool | None]:
-    """Compares the forecasts with the newest value carried on, target by target in its own unit, then together."""
+    """Compares the forecasts with the newest value carried on, and with the mean of what came, target by target."""
     shape = (len(laid), laid.horizon, -1)
     said, truth = said.reshape(shape), truth.reshape(shape)
     newest = laid.inputs(np.arange(len(laid)))[:, -1:, list(laid.span.series.target_indices)]
@@ -226,11 +228,13 @@ def _worth(laid: Windows, said: np.ndarray, truth: np.ndarray) -> tuple[tuple[st
     known = np.isfinite(own) & np.isfinite(carried)
     if not known.any():
         return ("The table holds no values to compare these forecasts with.",), None
+    spread_ = np.nanstd(truth[..., known], axis=(0, 1))
     skill = 1 - float(np.mean(own[known] / np.maximum(carried[known], 1e-12)))
+    share = 1 - float(np.mean((own[known] / np.maximum(spread_, 1e-12)) ** 2))
     name = laid.span.series.targets[int(np.flatnonzero(known)[0])]
-    more = f" (mean over {known.sum()} targets)" if known.sum() > 1 else f" (RMSE {own[known][0]:.4g} of {name})"
-    line = f"Skill over persistence on these windows: {skill:+.3f}{more}."
-    return (line,), skill > 0
+    more = f" (means over {known.sum()} targets)" if known.sum() > 1 else f"; RMSE {own[known][0]:.4g} of {name}"
+    line = f"Skill over persistence on these windows {skill:+.3f}, R2 {share:.3f}{more}."
+    return (line,), skill > 0 and share > 0
 
 
 def _rmse(error: np.ndarray) -> np.ndarray:
@@ -247,6 +251,11 @@ def _built(bundle: Bundle, seed: int) -> nn.Module:
     """Builds a network like the bundle's, drawn from a seed."""
     build = partial(compose, bundle.plan) if bundle.plan is not None else get(bundle.model).build
     return built(build, bundle.shape, seed).eval()
+
+
+def _like(bundle: Bundle, window: int, columns: int, horizon: int) -> nn.Module:
+    shape = Shape(window, columns, horizon)
+    return built(partial(compose, bundle.plan) if bundle.plan is not None else get(bundle.model).build, shape, 0)
 
 
 def _learner(bundle: Bundle, series: Series) -> Learn | None:

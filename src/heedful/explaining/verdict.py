@@ -93,7 +93,9 @@ def _shown(found: Explanation, predicts: bool | None) -> str:
     truth = found.truths.get(found.chosen)
     if found.chosen != "occlusion":
         weak = _weak(truth) if truth is not None else []
-        return f"Show the attention map to a customer: yes, {found.chosen}{', with what is said above' if weak else ''}."
+        return (
+            f"Show the attention map to a customer: yes, {found.chosen}{', with what is said above' if weak else ''}."
+        )
     attended = [one.true for name, one in found.truths.items() if name in {look.name for look in found.looks}]
     why = " It is true, but the network does not use these weights." if any(attended) else ""
     known = "is true" if truth is not None and truth.true else "is not shown to be true either"

@@ -253,9 +253,7 @@ def _parts(subject: Subject) -> dict[str, np.ndarray]:
     return {name: picked == code for code, name in enumerate(subject.classes) if (picked == code).sum() >= 5}
 
 
-def _chosen(
-    maps: Mapping[str, np.ndarray], truths: Mapping[str, Truth], tested: list[Look], used: Usage | None
-) -> str:
+def _chosen(maps: Mapping[str, np.ndarray], truths: Mapping[str, Truth], tested: list[Look], used: Usage | None) -> str:
     """Chooses the map to show: the last attention map that is true and of weights that are used, else occlusion."""
 
     def idle(look: Look) -> bool:
@@ -315,7 +313,10 @@ def _bands(case: Case, subject: Subject, bill: _Bill) -> tuple[Bands, ...]:
         found = [band_occlusion(subject, case.rate)]
         if case.defects:
             found.append(band_occlusion(subject, case.rate, envelope=True))
-            found.append(line_occlusion(subject, case.rate, dict(case.defects)))
+            lines = {name: at for name, at in case.defects if case.rate / subject.window < at < case.rate / 2}
+            if lines:
+                # The third harmonic of one race often lies upon the second of the other.
+                found.append(line_occlusion(subject, case.rate, lines, harmonics=2))
     return tuple(found)
 
 

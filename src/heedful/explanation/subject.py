@@ -75,12 +75,12 @@ class Subject:
         told = self.beside[0] if self.beside else None
         if told is not None and told.ndim == 1 and not told.is_floating_point():
             return told
-        return torch.full((len(self.x),), self.window, dtype=torch.long)
+        return torch.full((len(self.x),), self.window, dtype=torch.long, device=self.x.device)
 
     @property
     def real(self) -> Tensor:
         """Which samples of each window are real (n, T)."""
-        return torch.arange(self.window) < self.lengths[:, None]
+        return torch.arange(self.window, device=self.x.device) < self.lengths.to(self.x.device)[:, None]
 
     @property
     def batch(self) -> int:
@@ -122,7 +122,7 @@ class Subject:
     def undisturbed(self) -> Tensor:
         """What the network gives for the windows as they are (n, K), without gradient."""
         with torch.no_grad():
-            rows = torch.arange(len(self))
+            rows = torch.arange(len(self), device=self.x.device)
             return torch.cat([self.answers(self.x[some], rows[some]) for some in self.chunks(len(self))])
 
     def settled(self) -> Subject:

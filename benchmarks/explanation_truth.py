@@ -1,0 +1,258 @@
+"""How often maps that know nothing are called true, and how often maps that know the place are.
+
+    python -m benchmarks.explanation_truth               measures every cell that is missing and prints the table
+    python -m benchmarks.explanation_truth --runs 50     the same, quicker
+    python -m benchmarks.explanation_truth --table       prints the table of what was measured
+
+Networks are trained on bursts planted in noise. A run draws windows in groups that have a loudness and a preferred
+place of their own, makes one map for each, and judges the maps. The level of the intervals was picked on the
+networks of seed 0 ("picked on"); the others are what is reported. A cell leaves one file and is not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter1d
+from torch import nn
+
+from heedful.explanation.controls import OTHER, SMOOTH, controls
+from heedful.explanation.faithfulness import LEVEL, gains, measured
+from heedful.explanation.planted import localisation, planted
+from heedful.explanation.subject import Subject
+from heedful.explanation.truth import judge
+from heedful.explanation.units import SampleUnits
+from heedful.files import write_whole
+from heedful.models.signals import SignalShape, get
+
+OUT = Path(__file__).resolve().parent / "results" / "explanation_truth"
+WINDOW, RATIO, RUNS = 96, 6.0, 200
+LEVELS = (0.8, 0.9, 0.95, 0.99)
+LAYOUTS = {
+    "40 in 10": [4] * 10,
+    "100 in 10, anywhere": [10] * 10,
+    "100 in 10, one of 55": [55] + [5] * 9,
+    "40 in 5": [8] * 5,
+}
+
+
+# --- networks and windows ----------------------------------------------------------------------------------------
+
+
+class CNN(nn.Module):
+    """Two convolutions and the mean power of what they give."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.convs = nn.Sequential(
+                nn.Conv1d(1, 8, 9, padding=4), nn.ReLU(), nn.Conv1d(8, 8, 5, stride=2, padding=2), nn.ReLU()
+            )
+            self.output = nn.Linear(8, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.output(self.convs(x.transpose(1, 2)).square().mean(2))
+
+
+def trained(name: str, seed: int) -> tuple[nn.Module, float]:
+    """A network in eval mode, and its share of right answers on windows of its own."""
+    x, y, _ = planted("classes", windows=3000, window=WINDOW, ratio=RATIO, seed=1000 + seed)
+    inputs, truth = torch.from_numpy(x), torch.from_numpy(y)
+    net = (CNN(seed) if name == "cnn" else get(name).build(SignalShape(1, 2, WINDOW), seed)).train()
+    optimiser = torch.optim.Adam(net.parameters(), lr=2e-3)
+    order = torch.Generator().manual_seed(seed)
+    for _ in range(8):
+        for batch in torch.randperm(len(inputs), generator=order).split(64):
+            optimiser.zero_grad()
+            nn.functional.cross_entropy(net(inputs[batch]), truth[batch]).backward()
+            optimiser.step()
+    net.eval()
+    x, y, _ = planted("classes", windows=1000, window=WINDOW, ratio=RATIO, seed=2000 + seed)
+    with torch.no_grad():
+        return net, float((net(torch.from_numpy(x)).argmax(1).numpy() == y).mean())
+
+
+def drawn(layout: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Windows, classes, places and groups: each group has a loudness and, but anywhere, a third of the window."""
+    sizes = LAYOUTS[layout]
+    reach = WINDOW if layout.endswith("anywhere") else WINDOW / 6
+    rng = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    x, y, places = planted("classes", windows=30 * len(groups), window=WINDOW, ratio=RATIO, seed=seed)
+    middle = (places * np.arange(WINDOW)).sum(1) / places.sum(1)
+    chosen, free = [], np.ones(len(x), bool)
+    for size in sizes:
+        near = np.flatnonzero(free & (np.abs(middle - rng.uniform(16, WINDOW - 16)) < reach))[:size]
+        free[near] = False
+        chosen.append(near)
+    rows = np.concatenate(chosen)
+    loud = np.exp(rng.normal(0, 0.2, len(sizes)))[groups]
+    return (x[rows] * loud[:, None, None]).astype(np.float32), y[rows], places[rows], groups
+
+
+# --- maps --------------------------------------------------------------------------------------------------------
+
+
+def smooth(rng: np.random.Generator, rows: int) -> np.ndarray:
+    """Random maps of a smoothness that is drawn, deviation 1."""
+    width = np.exp(rng.uniform(np.log(1.0), np.log(12.0)))
+    maps = gaussian_filter1d(rng.normal(size=(rows, WINDOW)), width, axis=1, mode="reflect")
+    return maps / maps.std()
+
+
+def evidence(places: np.ndarray) -> np.ndarray:
+    return gaussian_filter1d(places.astype(float), 2.0, axis=1)
+
+
+def knowing(noise: float) -> Callable[[np.random.Generator, np.ndarray, np.ndarray], np.ndarray]:
+    def maps(rng: np.random.Generator, places: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        return evidence(places) + noise * smooth(rng, len(places))
+
+    return maps
+
+
+def shuffled(rng: np.random.Generator, places: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    return rng.permuted(evidence(places), axis=1)
+
+
+def bump(rng: np.random.Generator, places: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    return np.exp(-0.5 * ((np.arange(WINDOW) - rng.integers(WINDOW, size=(len(places), 1))) / 4) ** 2)
+
+
+def mean(rng: np.random.Generator, places: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    return np.tile(evidence(places).mean(0), (len(places), 1))
+
+
+FAMILIES: dict[str, Callable[[np.random.Generator, np.ndarray, np.ndarray], np.ndarray]] = {
+    "smooth random": lambda rng, places, groups: smooth(rng, len(places)),
+    "random by sample": lambda rng, places, groups: rng.normal(size=places.shape),
+    "one smooth random map a group": lambda rng, places, groups: smooth(rng, groups.max() + 1)[groups],
+    "a bump anywhere": bump,
+    "recency": lambda rng, places, groups: np.tile(np.arange(WINDOW) / WINDOW, (len(places), 1)),
+    "shuffled in time": shuffled,
+    "mean map": mean,
+    "planted, noise 0.2": knowing(0.2),
+    "planted, noise 0.4": knowing(0.4),
+    "planted, noise 0.8": knowing(0.8),
+}
+
+
+# --- cells -------------------------------------------------------------------------------------------------------
+
+
+def run(net: nn.Module, layout: str, family: str, seed: int) -> dict[str, Any]:
+    """Judges one draw of maps at every level."""
+    x, y, places, groups = drawn(layout, seed)
+    maps = FAMILIES[family](np.random.default_rng((seed, 1)), places, groups)
+    subject = Subject(
+        net=net,
+        x=torch.from_numpy(x),
+        beside=(),
+        truth=torch.from_numpy(y),
+        classes=("low", "high"),
+        outputs=("low", "high"),
+        columns=("signal",),
+        groups=groups,
+    )
+    units = SampleUnits(subject)
+    real = subject.real.numpy()
+    beside = controls(maps, real, groups, seed=seed)
+    found = measured(units, maps, {name: beside[name] for name in (SMOOTH, OTHER)}, seed=seed)
+    judged = {level: judge(gains(found, groups, level=level)) for level in LEVELS}
+    return {
+        "true": {str(level): one.true for level, one in judged.items()},
+        "here": {str(level): one.beats[OTHER] for level, one in judged.items()},
+        "gains": [one.mean for one in judged[LEVELS[0]].decisive],
+        "auroc": float(localisation(maps, places, real).mean()),
+        "right": float((units.before.argmax(1).numpy() == y).mean()),
+    }
+
+
+def cells() -> list[tuple[str, int, str, str]]:
+    """Network, seed, layout, family; every family where it costs least, some of them elsewhere."""
+    main, group, known = "40 in 10", "one smooth random map a group", "planted, noise 0.4"
+    picked = ("smooth random", group, "a bump anywhere", known, "planted, noise 0.8")
+    found = [("cnn", 0, main, family) for family in picked]
+    found += [("cnn", 1, main, family) for family in FAMILIES]
+    found += [("cnn", 1, "40 in 5", family) for family in ("smooth random", group, known)]
+    found += [("cnn-lstm", 1, main, family) for family in ("smooth random", known)]
+    found += [("cnn", 1, "100 in 10, anywhere", family) for family in ("mean map", "a bump anywhere", known)]
+    return found + [("cnn", 1, "100 in 10, one of 55", family) for family in (group, known)]
+
+
+def path(cell: tuple[str, int, str, str]) -> Path:
+    name, seed, layout, family = cell
+    return OUT / f"{name}-seed{seed}-{layout}-{family}.json".replace(" ", "_").replace(",", "")
+
+
+def measure(runs: int) -> None:
+    nets: dict[tuple[str, int], tuple[nn.Module, float]] = {}
+    for cell in cells():
+        name, seed, layout, family = cell
+        target = path(cell)
+        if target.exists() and len(json.loads(target.read_text())["runs"]) >= runs:
+            continue
+        if (name, seed) not in nets:
+            nets[name, seed] = trained(name, seed)
+        net, right = nets[name, seed]
+        start = perf_counter()
+        done = [run(net, layout, family, 10_000 * (seed + 1) + i) for i in range(runs)]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, json.dumps({"cell": cell, "right": right, "runs": done}) + "\n")
+        print(*cell, f"{perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+
+
+def wilson(hits: int, runs: int) -> tuple[float, float]:
+    """The interval of Wilson (1927) of a share, 95 %."""
+    z, share = 1.96, hits / runs
+    middle, half = share + z**2 / (2 * runs), z * np.sqrt(share * (1 - share) / runs + z**2 / (4 * runs**2))
+    return (middle - half) / (1 + z**2 / runs), (middle + half) / (1 + z**2 / runs)
+
+
+def table() -> str:
+    """Shares that are called true at each level, with their 95 % interval at the one in use."""
+    heads = " | ".join(f"true, {level:.0%}" for level in LEVELS)
+    lines = [
+        f"| network | seed | windows | maps | AUROC | {heads} | beats another window |",
+        "| --- " * (6 + len(LEVELS)) + "|",
+    ]
+    for cell in cells():
+        if not path(cell).exists():
+            continue
+        said = json.loads(path(cell).read_text())
+        runs = said["runs"]
+        shares = []
+        for level in LEVELS:
+            hits = sum(bool(one["true"][str(level)]) for one in runs)
+            low, high = wilson(hits, len(runs))
+            told = f" ({low:.1%} to {high:.1%})" if level == LEVEL else ""
+            shares.append(f"{hits / len(runs):.1%}{told}")
+        shares.append(f"{np.mean([bool(one['here'][str(LEVEL)]) for one in runs]):.1%}")
+        auroc = np.mean([one["auroc"] for one in runs])
+        name = f"{cell[0]} ({said['right']:.1%} right)"
+        lines.append(f"| {name} | {cell[1]} | {cell[2]} | {cell[3]} | {auroc:.2f} | {' | '.join(shares)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--table", action="store_true")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    if not asked.table:
+        measure(asked.runs)
+    print(table())
+
+
+if __name__ == "__main__":
+    main()

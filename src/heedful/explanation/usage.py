@@ -1,0 +1,288 @@
+"""Whether a net uses the weights that it forms: what becomes of its answers when others meet the values.
+
+The changed weights are none that the net was trained with, so this is off its distribution: it says whether the weights
+matter to this net, not whether a net needs them, which retraining shows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from heedful.attention.steering import steerable, steered
+from heedful.attention.steering.changes import of_windows, permuted, uniform, with_mass
+from heedful.attention.steering.steered import Change
+from heedful.errors import OptionError
+from heedful.explanation.controls import partners
+from heedful.explanation.faithfulness import interval
+from heedful.explanation.record import record
+from heedful.explanation.subject import Subject
+
+WAYS = ("uniform", "permuted", "other window", "mean")
+"""What the weights become, in the order in which mechanisms are asked one by one."""
+LEVEL = 0.95
+"""Coverage of the intervals."""
+MOVED = 0.02
+"""Share of probability, or of the answers' deviation, that must move for weights to count as used."""
+COSTS = 0.05
+"""Share by which the loss must rise for weights to count as used."""
+COSTS_LEAST = 0.01
+"""Rise of the loss (nats, or deviations of the target) below which none counts."""
+PASSES = 10
+"""Passes of a window that all of this may cost."""
+BATCH = 1024
+"""Windows that are passed at once, at most."""
+NUMBERS = 1 << 24
+"""Weights that are formed at once."""
+
+OFF = (
+    "The changed weights are none that the network was trained with: this says whether they matter to this network, "
+    "not whether a network needs them."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worth:
+    """What becomes of a net when the weights of a mechanism are changed.
+
+    Args:
+        mechanism: its name, "all" for all of them at once.
+        way: what its weights became, one of `WAYS`.
+        loss, loss_low, loss_high: rise of the loss, and its interval; NaN without truths, or with fewer than five
+            groups.
+        moved, moved_low, moved_high: how far the answers moved: total variation of the class probabilities, or mean
+            |change| in deviations of the answers; and its interval.
+        windows, groups: how many there are.
+
+    Unit:  loss in nats, or as the target is scaled; moved from 0 to 1 for classes.
+    """
+
+    mechanism: str
+    way: str
+    loss: float
+    loss_low: float
+    loss_high: float
+    moved: float
+    moved_low: float
+    moved_high: float
+    windows: int
+    groups: int
+
+    def uses(self, loss: float) -> bool | None:
+        """Says whether this speaks for weights that are used, of a net with that loss; None where nothing can."""
+        if math.isnan(self.moved_low):
+            return None
+        least = COSTS_LEAST if math.isnan(loss) else max(COSTS * loss, COSTS_LEAST)
+        return self.moved_low > MOVED or (self.loss_low > 0 and self.loss > least)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Whether a net uses its weights, as a whole and mechanism by mechanism.
+
+    Args:
+        rows: what became of it, by mechanism and way.
+        loss: of the net as it is; NaN without truths.
+        left_out: mechanisms whose weights cannot be changed, as the net names them.
+        note: what people should know of such numbers.
+        passes: passes of a window that it cost.
+    """
+
+    rows: tuple[Worth, ...]
+    loss: float
+    left_out: tuple[str, ...] = ()
+    note: str = OFF
+    passes: float = field(default=math.nan)
+
+    def row(self, way: str = "uniform", mechanism: str = "all") -> Worth | None:
+        """Finds one row; None where it was not measured."""
+        return next((one for one in self.rows if (one.mechanism, one.way) == (mechanism, way)), None)
+
+    @property
+    def used(self) -> bool | None:
+        """Whether the weights of all mechanisms together are used; None where there are too few groups to tell."""
+        return self.uses("all")
+
+    def uses(self, mechanism: str) -> bool | None:
+        """Says whether the weights of one mechanism are used: whether anything changes when they become uniform.
+
+        The answers must move by more than 0.02 (lower bound), or the loss rise by more than 5 % and 0.01 with a lower
+        bound above 0.
+        """
+        row = self.row("uniform", mechanism)
+        return None if row is None else row.uses(self.loss)
+
+    @property
+    def fixed(self) -> bool | None:
+        """Whether the mean weights do as well as a window's own: the mechanism then looks at every window alike."""
+        row = self.row("mean")
+        used = None if row is None else row.uses(self.loss)
+        return None if used is None or not self.used else not used
+
+    def __repr__(self) -> str:
+        words = {True: "used", False: "not used", None: "too few groups to tell"}
+        lines = [f"Usage({words[self.used]}, loss {self.loss:.4g})"]
+        for one in self.rows:
+            bounds = "" if math.isnan(one.moved_low) else f" [{one.moved_low:.3f}, {one.moved_high:.3f}]"
+            lines.append(f"  {one.mechanism}, {one.way}: moved {one.moved:.3f}{bounds}, loss {one.loss:+.4g}")
+        return "\n".join(lines)
+
+
+def usage(subject: Subject, *, seed: int = 0) -> Usage:
+    """Measures what becomes of a net's answers and loss when its weights are changed.
+
+    Weights become uniform (each window's mean everywhere), permuted among the places of their window, those of a window
+    of another group, and the mean over all windows: first of all mechanisms at once, then of one after the other, in as
+    many of these ways as ten passes of a window allow. A net of more than five mechanisms is asked about each on a part
+    of the windows.
+
+    Args:
+        subject: the net and its windows.
+        seed: of the permutations and of the choice of other windows.
+
+    Raises: OptionError for a net without weights that can be changed, or for fewer than two windows.
+    """
+    if len(subject) < 2:
+        raise OptionError(f"usage needs two windows or more, got {len(subject)}. Explain more windows.")
+    asked = _Asked.of(subject, seed)
+    before, every = subject.meter.passed, np.arange(len(subject))
+    plain = asked.answers(every, asked.names, asked.means.gather)
+    rows = [asked.worth("all", asked.names, way, every, plain) for way in WAYS]
+    if len(asked.names) == 1:
+        rows += [replace(one, mechanism=asked.names[0]) for one in rows]
+    else:
+        # One window was asked first, to see what there is.
+        share = (PASSES - 1 - len(WAYS) - 1 / len(subject)) / len(asked.names)
+        some = every if share >= 1 else _thinned(subject.groups, share, seed)
+        for name in asked.names:
+            rows += [asked.worth(name, (name,), way, some, plain) for way in WAYS[: max(1, int(share))]]
+    loss = subject.loss(plain, torch.arange(len(subject)))
+    return Usage(
+        rows=tuple(rows),
+        loss=_interval(loss, subject.groups)[0],
+        left_out=asked.left_out,
+        passes=(subject.meter.passed - before + 1) / len(subject),
+    )
+
+
+class _Means:
+    """The mean of each of a net's weights over the windows, place by place."""
+
+    def __init__(self) -> None:
+        self.sums: dict[tuple[str, str, int], tuple[Tensor, Tensor]] = {}
+        self.turns: dict[tuple[str, str], int] = {}
+
+    def begin(self) -> None:
+        """Says that the next pass begins; a mechanism that runs again within one has means of its own."""
+        self.turns.clear()
+
+    def _turn(self, name: str, part: str) -> tuple[str, str, int]:
+        turn = self.turns.get((name, part), 0)
+        self.turns[name, part] = turn + 1
+        return name, part, turn
+
+    def gather(self, name: str, part: str, w: Tensor, axes: tuple[str, ...], places: Tensor | None) -> Tensor:  # noqa: ARG002
+        """Counts weights as they are."""
+        key, real = self._turn(name, part), torch.ones_like(w) if places is None else places.to(w).expand_as(w)
+        total, count = self.sums.get(key, (0.0, 0.0))
+        self.sums[key] = (total + (w * real).sum(0), count + real.sum(0))
+        return w
+
+    def give(self, name: str, part: str, w: Tensor, axes: tuple[str, ...], places: Tensor | None) -> Tensor:
+        """Gives the means; those of a window whose weights sum to one do so as well."""
+        total, count = self.sums[self._turn(name, part)]
+        mean = (total / count.clamp_min(1.0)).expand_as(w)
+        return mean if places is None else with_mass(mean * places, w, axes)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Asked:
+    """A net that is asked with changed weights: which mechanisms it has, and how many windows pass at once."""
+
+    subject: Subject
+    names: tuple[str, ...]
+    left_out: tuple[str, ...]
+    batch: int
+    seed: int
+    means: _Means = field(default_factory=_Means)
+
+    @classmethod
+    def of(cls, subject: Subject, seed: int) -> _Asked:
+        """Looks at one window to see which weights there are."""
+        with torch.no_grad(), record(subject.net) as maps:
+            subject.answers(subject.x[:1], torch.arange(1))
+        held = list(dict.fromkeys(one.module or "model" for one in maps.values()))
+        can = [name for name in steerable(subject.net) if name in held]
+        left = (*maps.without_weights, *(name for name in held if name not in can))
+        if not can:
+            raise OptionError(
+                f"usage needs a network with weights that can be changed, got only {', '.join(left)}. Take a mechanism "
+                "that forms weights."
+            )
+        size = sum(one.weights.numel() for one in maps.values())
+        batch = max(2, min(subject.batch, BATCH, NUMBERS // max(size, 1)))
+        return cls(subject=subject, names=tuple(can), left_out=left, batch=batch, seed=seed)
+
+    def worth(self, title: str, names: Sequence[str], way: str, rows: np.ndarray, plain: Tensor) -> Worth:
+        """Measures what becomes of some windows, whose numbers are `rows`, when weights are changed in one way."""
+        at, subject = torch.as_tensor(rows), self.subject
+        raw = self.answers(rows, names, way)
+        rise = subject.loss(raw, at) - subject.loss(plain[at], at)
+        if subject.classes:
+            moved = (raw.softmax(1) - plain[at].softmax(1)).abs().sum(1) / 2
+        else:
+            moved = 1 - subject.left(raw, at, plain)
+        groups = subject.groups[rows]
+        loss, loss_low, loss_high, _ = _interval(rise, groups)
+        mean, low, high, count = _interval(moved, groups)
+        return Worth(
+            mechanism=title,
+            way=way,
+            loss=loss,
+            loss_low=loss_low,
+            loss_high=loss_high,
+            moved=mean,
+            moved_low=low,
+            moved_high=high,
+            windows=len(rows),
+            groups=count,
+        )
+
+    def answers(self, rows: np.ndarray, names: Sequence[str], way: str | Change) -> Tensor:
+        """Asks with changed weights, in batches that mix the groups; answers in the order of `rows`."""
+        rng = np.random.default_rng(self.seed)
+        dealt = permuted(torch.Generator().manual_seed(self.seed))
+        ways = {"uniform": uniform, "permuted": dealt, "mean": self.means.give}
+        order, found = rng.permutation(len(rows)), []
+        for batch in np.array_split(order, max(1, len(rows) // self.batch)):
+            at = torch.as_tensor(rows[batch])
+            if way == "other window":
+                change = of_windows(torch.as_tensor(partners(self.subject.groups[rows[batch]], rng)))
+            else:
+                change = ways[way] if isinstance(way, str) else way
+            self.means.begin()
+            with torch.no_grad(), steered(self.subject.net, change, names):
+                found.append(self.subject.answers(self.subject.x[at], at))
+        return torch.cat(found)[torch.as_tensor(order.argsort())]
+
+
+def _interval(values: Tensor, groups: np.ndarray) -> tuple[float, float, float, int]:
+    """Gives mean, bounds and the number of groups of what is known (n,)."""
+    known = values.double().numpy(force=True)
+    there = ~np.isnan(known)
+    return interval(known[there], groups[there], LEVEL)
+
+
+def _thinned(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Picks a share of the windows, of every group alike, at least one of each."""
+    order = np.random.default_rng(seed).permutation(len(groups))
+    kept = []
+    for group in np.unique(groups):
+        own = order[groups[order] == group]
+        kept.append(own[: max(1, int(share * len(own)))])
+    return np.sort(np.concatenate(kept))

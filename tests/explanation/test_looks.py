@@ -1,0 +1,359 @@
+"""What mechanisms weigh: every mechanism at every place, and numbers that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import heedful
+from heedful import attention
+from heedful.errors import OptionError
+from heedful.explanation.looks import Look, looks, mechanism_name
+from heedful.explanation.subject import Subject
+from heedful.models import compose
+from heedful.models.controls import placements
+from heedful.models.controls import placebo as placebo_of
+from heedful.models.plan import (
+    Attention,
+    Convolution,
+    EncoderDecoder,
+    Flatten,
+    Identity,
+    Last,
+    Parallel,
+    Plan,
+    Pooled,
+    Recurrence,
+)
+from heedful.models.controls import placed
+from heedful.models.shape import Shape
+from heedful.models.signals import SignalShape, get
+from heedful.models.signals.places import PUBLISHED_GATES, kinds_of
+from heedful.models.signals.presets import PRESETS
+
+GRU = Recurrence(kind="gru", width=16)
+CHANNELS = [
+    "circular_eca", "cse", "eca", "ese", "fca", "gated_ct", "gather_excite", "gaussian_ct", "gsop", "lct", "se", "srm",
+    "danet_channel", "da_rnn_input", "gate_channel_gru", "gate_channel_lstm", "tpa", "tpa_lstm",
+]  # fmt: skip
+NOTHING = [
+    "auto_correlation", "epsa", "external", "frequency_attention", "frequency_enhanced", "linear", "max", "performer",
+    "sk", "split_attention",
+]  # fmt: skip
+BOTH = [
+    "bam", "cbam", "coordinate", "cpca", "ela", "ele_att_gru", "ele_att_lstm", "gam", "height_width", "lska", "mlca",
+    "ms_cam", "multi_scale", "nam", "polarized_parallel", "polarized_sequential", "scsa", "scse", "sge", "shuffle",
+    "simam", "simple_coordinate", "strip", "triplet",
+]  # fmt: skip
+NOT_PLACED = ["aff", "attention_gate"]
+SPEAKS = (
+    dict.fromkeys(CHANNELS, {"channels"}) | dict.fromkeys(NOTHING, set()) | dict.fromkeys(BOTH, {"time", "channels"})
+)
+
+
+def forecast(plan: Plan, *, window: int = 12, targets: tuple[int, ...] = (0,), n: int = 4, horizon: int = 7) -> Subject:
+    torch.manual_seed(0)
+    net = compose(plan, Shape(window, 3, horizon, targets=targets)).eval()
+    count = horizon * len(targets)
+    return Subject(
+        net=net,
+        x=torch.randn(n, window, 3),
+        beside=(None,),
+        truth=torch.zeros(n, count),
+        classes=(),
+        outputs=tuple(map(str, range(count))),
+        columns=("load", "wind", "sun"),
+        groups=np.arange(n),
+    )
+
+
+def signals(name: str, *, window: int = 64, lengths: list[int] | None = None, channels: int = 2) -> Subject:
+    torch.manual_seed(0)
+    net = get(name).build(SignalShape(channels, 3, window, rate=12000.0)).eval()
+    x = torch.randn(4, window, channels)
+    told = None if lengths is None else torch.tensor(lengths)
+    if told is not None:
+        x = x * (torch.arange(window) < told[:, None])[..., None]
+    return Subject(
+        net=net,
+        x=x,
+        beside=(told,),
+        truth=torch.zeros(4, dtype=torch.long),
+        classes=("a", "b", "c"),
+        outputs=("a", "b", "c"),
+        columns=tuple(f"x{i}" for i in range(channels)),
+        groups=np.arange(4),
+    )
+
+
+def bare(net: nn.Module, x: Tensor) -> Subject:
+    return Subject(
+        net=net,
+        x=x,
+        beside=(),
+        truth=torch.zeros(len(x), dtype=torch.long),
+        classes=("a", "b"),
+        outputs=("a", "b"),
+        columns=tuple(f"x{i}" for i in range(x.shape[2])),
+        groups=np.arange(len(x)),
+    )
+
+
+def check(found: tuple[Look, ...], wanted: set[str], n: int = 4) -> None:
+    assert found
+    assert {what for look in found for what in look.speaks} == wanted
+    for look in found:
+        assert bool(look.speaks) != bool(look.why), look
+        for what in look.speaks:
+            values = getattr(look, what)
+            assert values.shape[0] == n and values.ndim == 2 and np.isfinite(values).all()
+        if look.time is not None:
+            assert look.over_samples().shape == (n, look.window)
+            assert look.padding is not None and np.abs(look.padding).max() == 0
+        if look.speaks:
+            assert look.effective is not None and (look.effective > 0.999).all()
+        if look.weights is not None:
+            assert look.weights.ndim == len(look.axes)
+
+
+def in_plans() -> Iterator[tuple[str, str]]:
+    for name in attention.names():
+        for place in placements(name):
+            yield name, place
+
+
+@pytest.mark.parametrize(("name", "place"), list(in_plans()))
+def test_every_mechanism_says_what_it_weighs_at_every_place_of_a_plan(name: str, place: str) -> None:
+    base = Plan(stem=Convolution(filters=16), recurrence=GRU)
+    check(looks(forecast(placed(base, name, place))), SPEAKS.get(name, {"time"}))
+
+
+@pytest.mark.parametrize("decoder", [Parallel(segment=3, attention="bahdanau"), EncoderDecoder(), Pooled(segment=3)])
+def test_decoders_give_weights_for_each_step_of_the_horizon(decoder: Pooled | Parallel | EncoderDecoder) -> None:
+    (look,) = looks(forecast(Plan(recurrence=GRU, decoder=decoder)))
+    assert look.steps is not None and look.steps.shape == (4, 7, 12)
+    np.testing.assert_allclose(look.steps.sum(2), 1, atol=1e-5)
+    if not isinstance(decoder, EncoderDecoder):
+        np.testing.assert_array_equal(look.steps[:, 0], look.steps[:, 2])
+        assert not np.array_equal(look.steps[:, 2], look.steps[:, 3])
+
+
+def test_one_pooling_for_each_segment_is_one_look() -> None:
+    subject = forecast(Plan(recurrence=GRU, decoder=Pooled(segment=3)))
+    (look,) = looks(subject)
+    assert (look.name, look.module) == ("decoder.pool", "decoder.pool.0")
+    with torch.no_grad(), heedful.record(subject.net) as maps:
+        subject.net(subject.x)
+    for segment in range(3):
+        own = maps[f"decoder.pool.{segment}"].weights.numpy()
+        np.testing.assert_allclose(look.steps[:, 3 * segment], own, rtol=1e-6)
+
+
+def in_signals() -> Iterator[tuple[str, str]]:
+    for name in [*attention.names(), *PUBLISHED_GATES]:
+        for preset in ("cnn-lstm", "spectrogram-cnn"):
+            taken = PRESETS[preset].places.items()
+            usual = [place for place, kinds in taken if set(kinds) & set(kinds_of(name))]
+            yield from ((preset, f"{name}@{place}") for place in usual[-1:])
+
+
+@pytest.mark.parametrize(("preset", "arm"), list(in_signals()))
+def test_every_mechanism_says_what_it_weighs_in_networks_of_signals(preset: str, arm: str) -> None:
+    name = arm.split("@")[0]
+    lengths = [64, 40, 64, 25]
+    found = looks(signals(f"{preset}+{arm}", lengths=lengths))
+    spoken = {what for look in found for what in look.speaks}
+    wanted = SPEAKS.get(name, {"time"})
+    if preset == "spectrogram-cnn" and "@pool" not in arm:
+        assert spoken - {"lines"} == image_speaks(name)
+    else:
+        assert spoken == wanted
+    for look in found:
+        if look.time is not None:
+            over = look.over_samples()
+            assert look.padding is not None and np.abs(look.padding).max() < 1e-6
+            assert not over[1, 40:].any() and not over[3, 25:].any()
+
+
+def image_speaks(name: str) -> set[str]:
+    return {
+        "published:spatial_attention_2d": {"time", "channels"},
+        "published:channel_attention_2d": {"channels"},
+    }.get(name, SPEAKS.get(name, {"time"}))
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_every_preset_and_place_is_read(name: str) -> None:
+    for place, kinds in PRESETS[name].places.items():
+        mechanism = {"map": "cbam", "image": "cbam", "cell": "lstmn", "sequence": "multi_head", "pooling": "additive"}
+        for kind in kinds:
+            found = looks(signals(f"{name}+{mechanism[kind]}@{place}", lengths=[64, 64, 50, 30]))
+            spoken = {what for look in found for what in look.speaks}
+            assert spoken & ({"lines"} if name == "order-envelope" else {"time"}), (name, place, kind)
+
+
+def test_lines_of_a_spectrum_are_no_times() -> None:
+    for arm in ("order-envelope+additive@bands", "order-envelope+sse@map", "order-envelope+multi_head@map"):
+        (look,) = looks(signals(arm, window=256))
+        assert look.speaks[0] == "lines" and look.time is None
+        with pytest.raises(OptionError, match="Look at these instead"):
+            look.over_samples()
+
+
+def test_where_the_last_state_is_read_only_the_last_query_counts() -> None:
+    subject = forecast(Plan(recurrence=GRU, attention=Attention(name="multi_head"), decoder=Last()))
+    (look,) = looks(subject)
+    assert look.weights is not None and look.heads is not None
+    np.testing.assert_allclose(look.heads, look.weights[:, :, -1], rtol=1e-5)
+    np.testing.assert_allclose(look.time, look.weights[:, :, -1].mean(1), rtol=1e-5)
+    assert "how much the answer depends" in look.how
+
+
+def test_where_all_states_are_read_queries_count_as_the_answer_depends_on_them() -> None:
+    subject = forecast(Plan(recurrence=GRU, attention=Attention(name="multi_head"), decoder=Flatten()))
+    (look,) = looks(subject)
+    weights = subject.net.decoder.output.weight  # type: ignore[union-attr]
+    # The answer is the mean of all steps of the horizon, and linear in the states.
+    by = torch.unflatten(weights.detach().mean(0), 0, (12, 16)).norm(dim=1)
+    expected = np.einsum("bnqk,q->bk", look.weights, (by / by.sum()).numpy()) / look.weights.shape[1]
+    np.testing.assert_allclose(look.time, expected, rtol=1e-4)
+
+
+def test_steps_of_a_decoder_that_are_not_asked_about_do_not_count() -> None:
+    subject = forecast(Plan(recurrence=GRU, decoder=Parallel(segment=1, attention="bahdanau")))
+    from dataclasses import replace
+
+    (look,) = looks(replace(subject, of=(2,)))
+    np.testing.assert_allclose(look.time, look.steps[:, 2], rtol=1e-5)
+
+
+def test_targets_forecast_on_their_own_add_up() -> None:
+    plan = Plan(recurrence=GRU, attention=Attention(name="additive"), channels="independent")
+    (look,) = looks(forecast(plan, targets=(0, 2)))
+    assert look.targets is not None and look.targets.shape == (4, 2, 12)
+    np.testing.assert_allclose(look.targets.sum(1), look.time, rtol=1e-5)
+    assert look.weights.shape == (4, 2, 12) and look.axes == ("batch", "target", "time")
+
+
+class Twice(nn.Module):
+    """Asks one pooling twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = attention.create("scaled_dot", 3)
+        self.output = nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.pool(x, x[:, 0])
+        return self.output(10 * self.pool(x, x[:, 1]) + first)
+
+
+def test_a_module_that_runs_again_is_joined_to_steps() -> None:
+    torch.manual_seed(0)
+    subject = bare(Twice().eval(), torch.randn(4, 5, 3))
+    (look,) = looks(subject)
+    assert look.weights.shape == (4, 2, 5) and look.axes == ("batch", "pass", "time")
+    np.testing.assert_allclose(look.steps, look.weights)
+    np.testing.assert_allclose(look.time, (look.weights[:, 0] + 10 * look.weights[:, 1]) / 11, rtol=1e-4)
+
+
+def test_effective_number_of_positions_is_known() -> None:
+    class Fixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.pool = attention.create("last", 3)
+            self.mean = attention.create("mean", 3)
+            self.output = nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            mask = torch.arange(8) < 6
+            return self.output(self.pool(x) + self.mean(x, mask=mask.expand(len(x), -1)))
+
+    last, mean = looks(bare(Fixed().eval(), torch.randn(4, 8, 3)))
+    np.testing.assert_allclose(last.effective, 1)
+    np.testing.assert_allclose(mean.effective, 6, rtol=1e-6)
+    np.testing.assert_array_equal(mean.padding, 0)
+
+
+def test_weight_on_padding_is_told() -> None:
+    class Careless(attention.MECHANISMS["mean"]):  # type: ignore[misc, name-defined]
+        def weigh(self, states: Tensor, mask: Tensor | None = None, query: Tensor | None = None) -> Tensor:
+            return super().weigh(states, None, query)
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.pool = Careless(3)
+            self.output = nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.output(self.pool(x, lengths=torch.full((len(x),), 6)))
+
+    (look,) = looks(bare(Net().eval(), torch.randn(4, 8, 3)))
+    np.testing.assert_allclose(look.padding, 0.25, rtol=1e-6)
+
+
+def test_gates_on_the_input_name_its_columns_and_gates_deep_inside_do_not() -> None:
+    on_input = Plan(stem=Identity(), map_attention=Attention(name="se"), recurrence=GRU, centre="revin")
+    (look,) = looks(forecast(on_input))
+    assert look.on_columns and look.channel_names == ("load", "wind", "sun")
+    np.testing.assert_allclose(look.channels, look.weights[:, :, 0])
+    (deep,) = looks(forecast(Plan(stem=Convolution(filters=3), map_attention=Attention(name="se"), recurrence=GRU)))
+    assert not deep.on_columns and deep.channel_names == ("channel 1", "channel 2", "channel 3")
+
+
+def test_a_cell_on_the_input_names_its_columns_and_weighs_them_at_each_step() -> None:
+    (look,) = looks(forecast(Plan(recurrence=Recurrence(kind="da_rnn_input"))))
+    assert look.on_columns and look.features.shape == (4, 12, 3) and look.speaks == ("channels",)
+    np.testing.assert_allclose(look.channels, look.features.mean(1), rtol=1e-5)
+
+
+def test_weights_on_an_image_speak_of_time_and_frequency() -> None:
+    (look,) = looks(signals("spectrogram-cnn+sse@block1", window=256))
+    assert look.image.shape == (4, *look.weights.shape[2:])
+    np.testing.assert_allclose(look.time, look.image.mean(1), rtol=1e-5)
+    np.testing.assert_allclose(look.lines, look.image.mean(2), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["non_local", "danet_position", "criss_cross", "axial"])
+def test_attention_on_an_image_hands_on_all_of_its_weight(name: str) -> None:
+    (*found,) = looks(signals(f"spectrogram-cnn+{name}@block1", window=256))
+    for look in found:
+        np.testing.assert_allclose(look.image.sum((1, 2)), 1, rtol=1e-4)
+        np.testing.assert_allclose(look.time.sum(1), 1, rtol=1e-4)
+
+
+def test_many_weights_are_folded_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = forecast(Plan(recurrence=GRU, attention=Attention(name="multi_head")))
+    (whole,) = looks(subject)
+    monkeypatch.setattr("heedful.explanation.looks.KEPT", 100)
+    monkeypatch.setattr("heedful.explanation.looks._AT_ONCE", 8 * 12 * 12 * 3)
+    (folded,) = looks(subject)
+    assert whole.weights is not None and folded.weights is None
+    np.testing.assert_allclose(folded.time, whole.time, rtol=1e-5)
+
+
+def test_gates_cost_one_pass_a_window_beside_the_reach() -> None:
+    subject = signals("wdcnn+eca")
+    looks(subject)
+    assert subject.meter.passed == len(subject) + 1
+
+
+def test_placebos_are_told_by_the_name_of_what_they_stand_for() -> None:
+    plan = placebo_of(Plan(recurrence=GRU, attention=Attention(name="additive")), seed=1)
+    (look,) = looks(forecast(plan))
+    assert look.mechanism == "additive"
+    assert mechanism_name(nn.Linear(2, 2)) == "Linear"
+
+
+def test_a_network_without_attention_is_refused() -> None:
+    with pytest.raises(OptionError, match="Explain it by occlusion"):
+        looks(forecast(Plan(recurrence=GRU)))
+
+
+def test_every_mechanism_is_placed_or_known_not_to_be() -> None:
+    assert [name for name in attention.names() if not placements(name)] == NOT_PLACED
