@@ -33,13 +33,11 @@ class _AttentionLSTM(Published):
         self.attention = Additive(units)
         self.output = nn.Linear(units, horizon)
 
-    def forecast(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives the forecast (B, P) and the weights (B, T)."""
+    def read(self, x: Tensor) -> Tensor:
+        """Gives the states (B, T, D) of the last layer."""
         check_states(self, x, self.features, "windows")
-        states, _ = self.lstm(x)
-        weights = cast(Tensor, self.attention.weigh(states))
-        observe(self.attention, weights)
-        return self.output(self.attention.pool(states, weights)), weights
+        states: Tensor = self.lstm(x)[0]
+        return states
 
 
 class AttentionLSTM(_AttentionLSTM):
@@ -64,7 +62,10 @@ class AttentionLSTM(_AttentionLSTM):
     """
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.forecast(x)
+        states = self.read(x)
+        weights = cast(Tensor, self.attention.weigh(states))
+        observe(self.attention, weights)
+        return self.output(self.attention.pool(states, weights)), weights
 
 
 class AttentionLSTMForecaster(_AttentionLSTM):
@@ -76,4 +77,5 @@ class AttentionLSTMForecaster(_AttentionLSTM):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.forecast(x)[0]
+        forecast: Tensor = self.output(self.attention(self.read(x)))
+        return forecast
