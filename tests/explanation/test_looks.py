@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ from heedful.errors import OptionError
 from heedful.explanation.looks import Look, looks, mechanism_name
 from heedful.explanation.subject import Subject
 from heedful.models import compose
-from heedful.models.controls import placements
 from heedful.models.controls import placebo as placebo_of
+from heedful.models.controls import placed, placements
 from heedful.models.plan import (
     Attention,
     Convolution,
@@ -29,7 +30,6 @@ from heedful.models.plan import (
     Pooled,
     Recurrence,
 )
-from heedful.models.controls import placed
 from heedful.models.shape import Shape
 from heedful.models.signals import SignalShape, get
 from heedful.models.signals.places import PUBLISHED_GATES, kinds_of
@@ -50,9 +50,12 @@ BOTH = [
     "simam", "simple_coordinate", "strip", "triplet",
 ]  # fmt: skip
 NOT_PLACED = ["aff", "attention_gate"]
-SPEAKS = (
-    dict.fromkeys(CHANNELS, {"channels"}) | dict.fromkeys(NOTHING, set()) | dict.fromkeys(BOTH, {"time", "channels"})
-)
+SPEAKS = {
+    name: spoken
+    for names, spoken in ((CHANNELS, {"channels"}), (NOTHING, set()), (BOTH, {"time", "channels"}))
+    for name in names
+}
+"""What the weights of a mechanism speak of; of times where it is not listed."""
 
 
 def forecast(plan: Plan, *, window: int = 12, targets: tuple[int, ...] = (0,), n: int = 4, horizon: int = 7) -> Subject:
@@ -110,12 +113,16 @@ def check(found: tuple[Look, ...], wanted: set[str], n: int = 4) -> None:
         assert bool(look.speaks) != bool(look.why), look
         for what in look.speaks:
             values = getattr(look, what)
-            assert values.shape[0] == n and values.ndim == 2 and np.isfinite(values).all()
+            assert values.shape[0] == n
+            assert values.ndim == 2
+            assert np.isfinite(values).all()
         if look.time is not None:
             assert look.over_samples().shape == (n, look.window)
-            assert look.padding is not None and np.abs(look.padding).max() == 0
+            assert look.padding is not None
+            assert np.abs(look.padding).max() == 0
         if look.speaks:
-            assert look.effective is not None and (look.effective > 0.999).all()
+            assert look.effective is not None
+            assert (look.effective > 0.999).all()
         if look.weights is not None:
             assert look.weights.ndim == len(look.axes)
 
@@ -135,7 +142,8 @@ def test_every_mechanism_says_what_it_weighs_at_every_place_of_a_plan(name: str,
 @pytest.mark.parametrize("decoder", [Parallel(segment=3, attention="bahdanau"), EncoderDecoder(), Pooled(segment=3)])
 def test_decoders_give_weights_for_each_step_of_the_horizon(decoder: Pooled | Parallel | EncoderDecoder) -> None:
     (look,) = looks(forecast(Plan(recurrence=GRU, decoder=decoder)))
-    assert look.steps is not None and look.steps.shape == (4, 7, 12)
+    assert look.steps is not None
+    assert look.steps.shape == (4, 7, 12)
     np.testing.assert_allclose(look.steps.sum(2), 1, atol=1e-5)
     if not isinstance(decoder, EncoderDecoder):
         np.testing.assert_array_equal(look.steps[:, 0], look.steps[:, 2])
@@ -175,8 +183,10 @@ def test_every_mechanism_says_what_it_weighs_in_networks_of_signals(preset: str,
     for look in found:
         if look.time is not None:
             over = look.over_samples()
-            assert look.padding is not None and np.abs(look.padding).max() < 1e-6
-            assert not over[1, 40:].any() and not over[3, 25:].any()
+            assert look.padding is not None
+            assert np.abs(look.padding).max() < 1e-6
+            assert not over[1, 40:].any()
+            assert not over[3, 25:].any()
 
 
 def image_speaks(name: str) -> set[str]:
@@ -186,7 +196,7 @@ def image_speaks(name: str) -> set[str]:
     }.get(name, SPEAKS.get(name, {"time"}))
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
+@pytest.mark.parametrize("name", sorted(name for name, preset in PRESETS.items() if preset.ensemble == 1))
 def test_every_preset_and_place_is_read(name: str) -> None:
     for place, kinds in PRESETS[name].places.items():
         mechanism = {"map": "cbam", "image": "cbam", "cell": "lstmn", "sequence": "multi_head", "pooling": "additive"}
@@ -196,10 +206,16 @@ def test_every_preset_and_place_is_read(name: str) -> None:
             assert spoken & ({"lines"} if name == "order-envelope" else {"time"}), (name, place, kind)
 
 
+def test_each_member_of_an_ensemble_has_its_look() -> None:
+    found = looks(signals("inception-time-5+se@module3"))
+    assert [look.name for look in found] == [f"members.{i}.attention.module3" for i in range(5)]
+
+
 def test_lines_of_a_spectrum_are_no_times() -> None:
     for arm in ("order-envelope+additive@bands", "order-envelope+sse@map", "order-envelope+multi_head@map"):
         (look,) = looks(signals(arm, window=256))
-        assert look.speaks[0] == "lines" and look.time is None
+        assert look.speaks[0] == "lines"
+        assert look.time is None
         with pytest.raises(OptionError, match="Look at these instead"):
             look.over_samples()
 
@@ -207,7 +223,8 @@ def test_lines_of_a_spectrum_are_no_times() -> None:
 def test_where_the_last_state_is_read_only_the_last_query_counts() -> None:
     subject = forecast(Plan(recurrence=GRU, attention=Attention(name="multi_head"), decoder=Last()))
     (look,) = looks(subject)
-    assert look.weights is not None and look.heads is not None
+    assert look.weights is not None
+    assert look.heads is not None
     np.testing.assert_allclose(look.heads, look.weights[:, :, -1], rtol=1e-5)
     np.testing.assert_allclose(look.time, look.weights[:, :, -1].mean(1), rtol=1e-5)
     assert "how much the answer depends" in look.how
@@ -225,18 +242,40 @@ def test_where_all_states_are_read_queries_count_as_the_answer_depends_on_them()
 
 def test_steps_of_a_decoder_that_are_not_asked_about_do_not_count() -> None:
     subject = forecast(Plan(recurrence=GRU, decoder=Parallel(segment=1, attention="bahdanau")))
-    from dataclasses import replace
-
     (look,) = looks(replace(subject, of=(2,)))
     np.testing.assert_allclose(look.time, look.steps[:, 2], rtol=1e-5)
+
+
+def test_steps_of_a_free_running_decoder_count_for_what_comes_of_them() -> None:
+    subject = forecast(Plan(recurrence=GRU, decoder=EncoderDecoder()))
+    (first,) = looks(replace(subject, of=(0,)))
+    np.testing.assert_allclose(first.time, first.steps[:, 0], rtol=1e-5)
+    (third,) = looks(replace(subject, of=(2,)))
+    shares, *_ = np.linalg.lstsq(third.steps[0].T, third.time[0], rcond=None)
+    # The third value is read off the third output, and the two before it are fed back.
+    assert shares[2] == max(shares)
+    assert abs(third.time - third.steps[:, :3].mean(1)).max() > 1e-5
+
+
+def test_channels_are_the_mean_over_real_steps() -> None:
+    lengths = [64, 40, 64, 25]
+    for arm in ("cnn-lstm+simam@conv1", "cnn-lstm+ele_att_gru@lstm"):
+        (look,) = looks(signals(arm, lengths=lengths))
+        steps = look.weights.swapaxes(1, 2) if look.axes[1] == "channel" else look.weights
+        for window in range(4):
+            real = steps[window, look.real[window]]
+            assert len(real) == -(-lengths[window] // 2)
+            np.testing.assert_allclose(look.channels[window], real.mean(0), rtol=1e-4)
 
 
 def test_targets_forecast_on_their_own_add_up() -> None:
     plan = Plan(recurrence=GRU, attention=Attention(name="additive"), channels="independent")
     (look,) = looks(forecast(plan, targets=(0, 2)))
-    assert look.targets is not None and look.targets.shape == (4, 2, 12)
+    assert look.targets is not None
+    assert look.targets.shape == (4, 2, 12)
     np.testing.assert_allclose(look.targets.sum(1), look.time, rtol=1e-5)
-    assert look.weights.shape == (4, 2, 12) and look.axes == ("batch", "target", "time")
+    assert look.weights.shape == (4, 2, 12)
+    assert look.axes == ("batch", "target", "time")
 
 
 class Twice(nn.Module):
@@ -256,7 +295,8 @@ def test_a_module_that_runs_again_is_joined_to_steps() -> None:
     torch.manual_seed(0)
     subject = bare(Twice().eval(), torch.randn(4, 5, 3))
     (look,) = looks(subject)
-    assert look.weights.shape == (4, 2, 5) and look.axes == ("batch", "pass", "time")
+    assert look.weights.shape == (4, 2, 5)
+    assert look.axes == ("batch", "pass", "time")
     np.testing.assert_allclose(look.steps, look.weights)
     np.testing.assert_allclose(look.time, (look.weights[:, 0] + 10 * look.weights[:, 1]) / 11, rtol=1e-4)
 
@@ -300,15 +340,19 @@ def test_weight_on_padding_is_told() -> None:
 def test_gates_on_the_input_name_its_columns_and_gates_deep_inside_do_not() -> None:
     on_input = Plan(stem=Identity(), map_attention=Attention(name="se"), recurrence=GRU, centre="revin")
     (look,) = looks(forecast(on_input))
-    assert look.on_columns and look.channel_names == ("load", "wind", "sun")
+    assert look.on_columns
+    assert look.channel_names == ("load", "wind", "sun")
     np.testing.assert_allclose(look.channels, look.weights[:, :, 0])
     (deep,) = looks(forecast(Plan(stem=Convolution(filters=3), map_attention=Attention(name="se"), recurrence=GRU)))
-    assert not deep.on_columns and deep.channel_names == ("channel 1", "channel 2", "channel 3")
+    assert not deep.on_columns
+    assert deep.channel_names == ("channel 1", "channel 2", "channel 3")
 
 
 def test_a_cell_on_the_input_names_its_columns_and_weighs_them_at_each_step() -> None:
     (look,) = looks(forecast(Plan(recurrence=Recurrence(kind="da_rnn_input"))))
-    assert look.on_columns and look.features.shape == (4, 12, 3) and look.speaks == ("channels",)
+    assert look.on_columns
+    assert look.features.shape == (4, 12, 3)
+    assert look.speaks == ("channels",)
     np.testing.assert_allclose(look.channels, look.features.mean(1), rtol=1e-5)
 
 
@@ -333,7 +377,8 @@ def test_many_weights_are_folded_and_not_kept(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("heedful.explanation.looks.KEPT", 100)
     monkeypatch.setattr("heedful.explanation.looks._AT_ONCE", 8 * 12 * 12 * 3)
     (folded,) = looks(subject)
-    assert whole.weights is not None and folded.weights is None
+    assert whole.weights is not None
+    assert folded.weights is None
     np.testing.assert_allclose(folded.time, whole.time, rtol=1e-5)
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from heedful.data.recordings import Cuts, Part, Piece, Recordings, SignalScaler, cut, read_recordings, with_speed
+from heedful.data.recordings.speed import OBVIOUS
 from heedful.errors import OptionError, unknown
 from heedful.explaining.case import Case, Learn, blocks, enough, spread
 from heedful.explanation.result import Shown
@@ -58,7 +59,11 @@ def read(
     """
     words = {"rate": bundle.shape.rate, "unlabelled": "keep", **_reading(bundle, data), **reading}
     found, notes = in_order(read_recordings(data, **words), data, bundle, words)
-    found = spoken(found, bundle, speed) if speed is None else with_speed(found, speed)
+    known = {name.lower() for one in found.items for name in one.facts}
+    if speed is None and not known & set(OBVIOUS):
+        found = spoken(found, bundle, None)
+    else:
+        found = with_speed(found, speed)
     whole, held, told = _held_out(bundle, found)
     if chosen is not None:
         whole = whole.take(np.flatnonzero(_classes(bundle, whole) == _number(bundle, chosen)))

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from heedful.explanation.controls import OTHER
 from heedful.explanation.result import Explanation
 from heedful.explanation.truth import Truth
+
+
+_RULES = {"recency": "that the newest rows count", "magnitude": "that large values count"}
 
 
 def verdict(found: Explanation, *, predicts: bool | None, held_out: bool | None) -> tuple[str, ...]:
@@ -62,24 +66,15 @@ def _true(found: Explanation) -> Iterator[str]:
             continue
         yield f"True: {word[truth.true]}, {name}: {truth.why}."
         if truth.true and (weak := _weak(truth)):
-            yield f"  It is no better than {' or '.join(weak)}: {_means(weak)}"
+            yield f"  {' and '.join(weak).capitalize()} tells as much, without any network."
     if not any(name not in ("occlusion", "integrated gradients") for name in found.truths):
         silent = "; ".join(dict.fromkeys(f"{look.name}: {look.why}" for look in found.looks if look.why))
         yield f"True: not asked, for no weights stand over samples or channels ({silent})."
 
 
 def _weak(truth: Truth) -> list[str]:
-    return [name for name, better in truth.beats.items() if better is False and name != truth.control]
-
-
-def _means(weak: list[str]) -> str:
-    if "another window" in weak or "mean map" in weak:
-        return "it says where evidence is in general, not why in this window."
-    if "magnitude" in weak:
-        return "it says no more than where the input is large."
-    if "recency" in weak:
-        return "it says no more than that the newest rows count."
-    return "small shifts of it do as well."
+    """Names the rules without a model that tell as much as a map."""
+    return [word for name, word in _RULES.items() if truth.beats.get(name) is False]
 
 
 def _sane(found: Explanation) -> Iterator[str]:

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from heedful.attention.base import CONTRACTS, MapAttention
+from heedful.attention.base import CONTRACTS, Cell, MapAttention
 from heedful.attention.catalogue import MECHANISMS
+from heedful.attention.cells.decoder import Decoder
 from heedful.errors import OptionError
 from heedful.explanation.parts import Part, folded, parts_of
 from heedful.explanation.reach import Reach, reach
@@ -158,6 +159,8 @@ def _look(subject: Subject, part: Part, chunks: list[dict[str, Tensor]]) -> Look
     one, behind = part.first, None
     if "time" in told and part.seen is not None and part.seen.reads:
         behind = reach(subject, part.path)
+        if isinstance(part.module, Cell) and "key" in one.axes and not isinstance(part.module, Decoder):
+            behind = replace(behind, whole_past=True, through=behind.through or "its own recurrence")
         if not behind.local:
             told["lines"] = told.pop("time")
             told.pop("targets", None)

@@ -21,7 +21,7 @@ from heedful.explanation.watching import states_of, watched
 
 RECURRENCES = (nn.RNNBase, Cell)
 MIXERS = (MapAttention, SequenceAttention)
-_EDGE, _INNER = 3, 8
+_EDGE, _INNER = 3, 4
 _SAMPLES_AT_ONCE = 1 << 15
 _ZERO = 1e-12
 

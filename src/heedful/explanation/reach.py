@@ -13,6 +13,7 @@ from heedful.explanation.probing import MIXERS, RECURRENCES, Probe
 from heedful.explanation.subject import Subject
 
 _LONGER = 4
+_ALIVE, _MOST = 10, 64
 
 Lines = tuple[float, float]
 """Where a line begins and how fast it rises."""
@@ -96,7 +97,7 @@ class Reach:
         return f"Reach({self.steps} steps, one every {self.stride:g} samples, each sees {self.field}{more})"
 
 
-def reach(subject: Subject, module: str, *, inputs: int = 4, seed: int = 0) -> Reach:
+def reach(subject: Subject, module: str, *, inputs: int = 2, seed: int = 0) -> Reach:
     """Finds what stands behind the steps that a mechanism reads.
 
     Some steps are differentiated by the window, at real windows and at noise, so that no dead unit hides a path. What
@@ -111,9 +112,12 @@ def reach(subject: Subject, module: str, *, inputs: int = 4, seed: int = 0) -> R
 
     Raises: OptionError for a path at which no mechanism ran.
     """
+    window = subject.window
     probe = Probe(subject, module, inputs, seed)
-    steps, window = probe.steps(subject.window), subject.window
-    lower, upper = probe.ends(window, window)
+    steps, (lower, upper) = probe.steps(window), probe.ends(window, window)
+    while 2 * len(lower) < min(steps, _ALIVE) and len(probe.x) < _MOST * inputs:
+        probe = Probe(subject, module, 4 * len(probe.x), seed)  # too many dead units
+        lower, upper = probe.ends(window, window)
     fitted = _fit(lower, upper, window)
     if fitted is None:
         fitted = _longer(probe, steps) or _by_weight(probe, window, steps)
