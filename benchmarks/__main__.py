@@ -19,7 +19,8 @@ def rows(name: str) -> list[tuple[str, float, str]]:
     return json.loads(printed.splitlines()[-1])
 
 
-LONG = {"accuracy", "cwru", "explanation", "explanation_truth", "signals", "statistics"}  # commands of their own: make bench-accuracy and so on
+# Commands of their own: make bench-accuracy and so on.
+LONG = {"accuracy", "cwru", "explanation", "explanation_truth", "signals", "statistics"}
 
 
 def main() -> int:

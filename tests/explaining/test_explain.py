@@ -38,7 +38,8 @@ def table() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def bundle(table, tmp_path_factory) -> Bundle:
-    plan = Plan(recurrence=Recurrence(kind="gru", width=16), attention=Attention(name="multi_head", options={"heads": 2}))
+    heads = Attention(name="multi_head", options={"heads": 2})
+    plan = Plan(recurrence=Recurrence(kind="gru", width=16), attention=heads)
     return heedful.fit(
         table,
         "load",
@@ -87,10 +88,9 @@ def test_every_part_of_the_work_is_on_the_bill(found):
 
 
 def test_the_verdict_says_used_needed_true_and_whether_to_show_it(found):
-    heads = [line.split(":")[0] for line in found.verdict]
-    assert [head for head in ("Used", "Needed", "True", "Learned", "Show the attention map to a customer")] == [
-        head for head in dict.fromkeys(heads) if head in ("Used", "Needed", "True", "Learned") or "customer" in head
-    ]
+    heads = dict.fromkeys(line.split(":")[0] for line in found.verdict)
+    for head in ("Used", "Needed", "True", "Learned"):
+        assert head in heads
     assert found.verdict[-1].startswith("Show the attention map to a customer")
 
 

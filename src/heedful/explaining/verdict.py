@@ -10,7 +10,6 @@ from heedful.explanation.controls import OTHER
 from heedful.explanation.result import Explanation
 from heedful.explanation.truth import Truth
 
-
 _RULES = {"recency": "that the newest rows count", "magnitude": "that large values count"}
 
 
@@ -87,10 +86,9 @@ def _shown(found: Explanation, predicts: bool | None) -> str:
         return "Show the attention map to a customer: no."
     truth = found.truths.get(found.chosen)
     if found.chosen != "occlusion":
-        weak = _weak(truth) if truth is not None else []
-        return (
-            f"Show the attention map to a customer: yes, {found.chosen}{', with what is said above' if weak else ''}."
-        )
+        general = truth is not None and truth.beats.get(OTHER) is False
+        what = ", as what counts in general, not as the reason of one answer" if general else ""
+        return f"Show the attention map to a customer: yes, {found.chosen}{what}."
     attended = [one.true for name, one in found.truths.items() if name in {look.name for look in found.looks}]
     why = " It is true, but the network does not use these weights." if any(attended) else ""
     known = "is true" if truth is not None and truth.true else "is not shown to be true either"

@@ -162,7 +162,7 @@ class Subject:
         return 1 - ((own - old[rows]).abs() / spread).mean(1)
 
     def loss(self, raw: Tensor, rows: Tensor) -> Tensor:
-        """Gives what an answer costs, NaN where the truth is unknown: cross entropy, or mean absolute error (scaled)."""
+        """Gives what an answer costs, NaN where the truth is unknown: cross entropy, or mean absolute scaled error."""
         truth = self.truth[rows]
         if self.classes:
             cost = nn.functional.cross_entropy(raw, truth.clamp_min(0), reduction="none")

@@ -20,8 +20,7 @@ class Augment:
     Args:
         jitter: deviation of the noise added to each sample, as a share of the scaled signal's deviation of 1.
         scaling: deviation of the factor, of mean 1, that a window is multiplied by.
-        shift: samples, at most, by which a window is turned round in time; what leaves one end enters the other. Below
-            1, a share of the window's real length.
+        shift: samples, at most, by which a window is turned round in time; what leaves one end enters the other.
         cutmix: share of the windows of which a stretch is taken from another window of the batch at the same place,
             and as much of its label.
 
@@ -30,7 +29,7 @@ class Augment:
 
     jitter: float = 0.0
     scaling: float = 0.0
-    shift: float = 0
+    shift: int = 0
     cutmix: float = 0.0
 
     def __post_init__(self) -> None:
@@ -69,8 +68,7 @@ class Augment:
         z = np.array(x, dtype=np.float32)
         mixed = np.asarray(labels)
         if self.shift:
-            most = self.shift if self.shift >= 1 else np.rint(self.shift * np.asarray(lengths)).astype(np.int64)
-            z = _turned(z, lengths, rng.integers(-most, most, len(z), endpoint=True))
+            z = _turned(z, lengths, rng.integers(-self.shift, self.shift, len(z), endpoint=True))
         if self.cutmix:
             z, mixed = _mixed(z, lengths, _soft(mixed, classes), self.cutmix, rng)
         if self.scaling:
