@@ -348,6 +348,12 @@ def test_gates_on_the_input_name_its_columns_and_gates_deep_inside_do_not() -> N
     assert deep.channel_names == ("channel 1", "channel 2", "channel 3")
 
 
+def test_a_gate_of_channels_on_a_map_of_one_step_speaks_of_no_time() -> None:
+    subject = bare(get("published:wdcnn_eca").build(SignalShape(2, 2, 64)).eval(), torch.randn(4, 64, 2))
+    (look,) = looks(subject)
+    assert look.speaks == ("channels",)
+
+
 def test_a_cell_on_the_input_names_its_columns_and_weighs_them_at_each_step() -> None:
     (look,) = looks(forecast(Plan(recurrence=Recurrence(kind="da_rnn_input"))))
     assert look.on_columns

@@ -75,6 +75,7 @@ def of_signals(name: str, window: int, **options: list[int]) -> Reach:
         (Convolution(kernel=3), 3, 1, 0),
         (Convolution(kernel=5, causal=True), 5, 1, -2),
         (Convolution(kernel=3, layers=3), 7, 1, 0),
+        (Convolution(kernel=3, layers=9), 19, 1, 0),
         (Convolution(kernel=3, pool=2), 4, 2, 0.5),
         (Convolution(kernel=3, layers=2, pool=4), 8, 4, 1.5),
         (MultiScale(kernels=(3, 7)), 7, 1, 0),
@@ -93,6 +94,13 @@ def test_fields_of_stems_are_known(stem: Stem, field: int, stride: float, first:
     assert not found.whole_past
     assert not found.whole_window
     assert found.through == ""
+
+
+def test_a_field_wider_than_a_window_of_fixed_length_still_has_its_place() -> None:
+    stem = Convolution(kernel=9, layers=7)  # 57 of 24
+    plan = Plan(centre="none", stem=stem, map_attention=Attention(name="sse"), recurrence=NONE, decoder=Flatten())
+    found = reach(forecast(plan), ON_MAP)
+    assert (found.local, found.field, found.stride, found.first) == (True, 24, 1, 0)
 
 
 def expected(layers: list[tuple[int, int]]) -> tuple[int, int]:

@@ -154,11 +154,11 @@ def reduce(one: Weighed) -> Reduced:
         return found
     (height, width), image = one.places, found.pop("image")
     gate = not one.asking
-    if image.shape[1] == height:
+    if image.shape[1] == height and (not gate or "height" in one.axes):
         found["lines"] = image.mean(2) if gate else image.sum(2)
-    if image.shape[2] == width:
+    if image.shape[2] == width and (not gate or "width" in one.axes):
         found["time"] = image.mean(1) if gate else image.sum(1)
-    if image.shape[1:] == (height, width):
+    if {"time", "lines"} <= found.keys():
         found["image"] = image
     return found
 
@@ -248,7 +248,7 @@ def _gate(one: Weighed) -> Reduced:
         w = w.abs().sum(2)
     w = w.flatten(1, w.ndim - space - 1)  # groups and their members are channels in a row
     found: Reduced = {}
-    along = w.shape[2:] == one.places
+    along = w.shape[2:] == one.places and one.axes[-1] != "one"
     if w.shape[1] > 1 and "offset" not in one.axes:
         steps = w.transpose(1, 2) if space == 1 and along else w.flatten(2).transpose(1, 2)
         found["channels"] = _mean_over_steps(steps, one.mask if space == 1 and along else None)

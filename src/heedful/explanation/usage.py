@@ -25,7 +25,7 @@ from heedful.explanation.subject import Subject
 
 WAYS = ("uniform", "permuted", "other window", "mean")
 """What the weights become, in the order in which mechanisms are asked one by one."""
-LEVEL = 0.95
+LEVEL = 0.9
 """Coverage of the intervals."""
 MOVED = 0.02
 """Share of probability, or of the answers' deviation, that must move for weights to count as used."""
