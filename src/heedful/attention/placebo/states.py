@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from heedful.attention.base import StateAttention, check_states, observe, resolve_mask
+from heedful.attention.base import StateAttention
+from heedful.attention.meeting.states import WeighedTPA
 from heedful.attention.placebo.reference import Reference, Rows, for_batch, steady
 from heedful.attention.states.pma import PMA
-from heedful.attention.states.tpa import TPA
 
 
 class StatePlacebo(StateAttention):
@@ -56,25 +56,8 @@ class PMAPlacebo(StatePlacebo, PMA):
         return for_batch(PMA._weigh(self, frozen, mask, query), states.shape[0])
 
 
-class TPAPlacebo(StatePlacebo, TPA):
+class TPAPlacebo(StatePlacebo, WeighedTPA):
     """Weighs the numbers of frozen states, and pools what the filters see of those that came."""
-
-    def forward(
-        self,
-        states: Tensor,
-        query: Tensor | None = None,
-        *,
-        mask: Tensor | None = None,
-        lengths: Tensor | None = None,
-    ) -> Tensor:
-        check_states(self, states, self.width)
-        mask = resolve_mask(self, states, states.shape[1], mask, lengths)
-        weights: Tensor = self.weigh(states, mask, query)
-        if mask is not None:
-            weights = weights.masked_fill(~mask.any(-1, keepdim=True), 0.0)
-        observe(self, weights)
-        y = self._pool(self.patterns(states, mask, query), weights, self._ask(states, mask, query))
-        return y if mask is None else y.masked_fill(~mask.any(-1, keepdim=True), 0.0)
 
 
 def learns(weights: Any) -> bool:

@@ -1,0 +1,1 @@
+"""How weights meet values, mechanism by mechanism, for those who bring weights of another origin."""
