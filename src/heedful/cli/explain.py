@@ -107,6 +107,7 @@ def _show(result: Explanation, quiet: bool) -> None:
             typer.echo(f"  {line}")
         _looks(result)
         _truths(result)
+        _planted(result)
         if result.passes:
             total, count = sum(result.passes.values()), max(1, len(result.windows))
             typer.echo(f"\n  {total:,} forward passes of a window, {total / count:,.0f} for each of {count} windows.")
@@ -133,6 +134,16 @@ def _looks(result: Explanation) -> None:
     ]
     heads = ("weights", "mechanism", "weighs", "places that count", "behind each", "on padding")
     show.table("\nWhat it looks at", heads, rows)
+
+
+def _planted(result: Explanation) -> None:
+    from heedful.cli import show
+
+    if result.found:
+        right, *rows = result.found.items()
+        what = f"right about {right[1]:.1%}" if result.classes else f"R2 {right[1]:.3f}"
+        title = f"\nSelf-test: a network of this kind on planted evidence ({what}); 0.5 finds nothing"
+        show.table(title, ("map", "AUROC"), [(name, f"{value:.3f}") for name, value in rows])
 
 
 def _behind(reach: Reach) -> str:

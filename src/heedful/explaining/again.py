@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
 
 from heedful.attention.steering import steered
 from heedful.attention.steering.changes import uniform
-from heedful.explaining.case import Case, moved
+from heedful.errors import OptionError
+from heedful.explaining.case import Case
 from heedful.explanation.sanity import FEWEST
 from heedful.explanation.subject import Subject
 
@@ -41,9 +41,12 @@ def trained_again(case: Case, subject: Subject, count: int, say: Callable[[str],
         losses["as it is"].append(_loss(plain[-1]))
         say(f"training again, seed {seed} of {count}: with uniform weights")
         losses["uniform weights"].append(_loss_of_uniform(case, subject, seed))
-    for seed in range(1, max(FEWEST["labels"], count) + 1):
-        say(f"training again, seed {seed}: on shuffled targets")
-        shuffled.append(_learned(case, subject, seed, shuffled=True))
+    try:
+        for seed in range(1, max(FEWEST["labels"], count) + 1):
+            say(f"training again, seed {seed}: on shuffled targets")
+            shuffled.append(_learned(case, subject, seed, shuffled=True))
+    except OptionError as why:
+        say(str(why))
     return Again(
         seeds=tuple(plain),
         shuffled=tuple(shuffled),
@@ -52,19 +55,14 @@ def trained_again(case: Case, subject: Subject, count: int, say: Callable[[str],
 
 
 def _learned(case: Case, subject: Subject, seed: int, *, shuffled: bool = False) -> Subject:
-    return replace(subject, net=_trained(case, case.build(seed), seed, shuffled=shuffled))
-
-
-def _trained(case: Case, net: nn.Module, seed: int, *, shuffled: bool = False) -> nn.Module:
-    learn = case.learn
-    return moved(net if learn is None else learn(net, seed, shuffled), case.offset)
+    return replace(subject, net=case.trained(case.build(seed), seed, shuffled=shuffled))
 
 
 def _loss_of_uniform(case: Case, subject: Subject, seed: int) -> float:
     """Gives the loss of a network that had uniform weights while it learned, and has them when it is asked."""
     net = case.build(seed)
     with steered(net, uniform):
-        return _loss(replace(subject, net=_trained(case, net, seed)))
+        return _loss(replace(subject, net=case.trained(net, seed)))
 
 
 def _loss(subject: Subject) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor, nn
 
-from heedful.errors import DataError
+from heedful.errors import DataError, OptionError
 from heedful.explanation.result import Kind, Shown
 from heedful.explanation.subject import Subject
 
@@ -35,6 +35,7 @@ class Case:
         build: a network like this one that has learned nothing, drawn from a seed.
         learn: trains such a network again on the train part of the data, from a seed, on shuffled targets if asked;
             None where the data does not hold it.
+        unlearnable: why `learn` is None.
         like: a network of this kind for windows of other samples and columns, and if it forecasts another horizon;
             None where nothing says how it is built.
         offset: what was taken away from each column, so that 0 stands for nothing in particular: in a scale from 0 to
@@ -57,6 +58,7 @@ class Case:
     held_out: bool | None
     build: Callable[[int], nn.Module]
     learn: Learn | None = None
+    unlearnable: str = "nothing says how this network was trained"
     like: Callable[[int, int, int], nn.Module] | None = None
     offset: Tensor | None = None
     rate: float | None = None
@@ -68,9 +70,14 @@ class Case:
         """Builds a network like this one that has learned nothing and reads the subject's windows."""
         return moved(self.build(seed), self.offset)
 
-    def trained(self, seed: int, *, shuffled: bool = False) -> nn.Module | None:
-        """Trains such a network, on shuffled targets if asked; None where the data holds no train part."""
-        return None if self.learn is None else moved(self.learn(self.build(seed), seed, shuffled), self.offset)
+    def trained(self, net: nn.Module, seed: int, *, shuffled: bool = False) -> nn.Module:
+        """Trains a network that was built, on shuffled targets if asked.
+
+        Raises: OptionError where the data holds no train part, with the reason.
+        """
+        if self.learn is None:
+            raise OptionError(f"--retrain cannot be done: {self.unlearnable}. Leave it out.")
+        return moved(self.learn(net, seed, shuffled), self.offset)
 
 
 Learn = Callable[[nn.Module, int, bool], nn.Module]

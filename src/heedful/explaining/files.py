@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from heedful.explanation.looks import Look
 from heedful.explanation.result import Explanation
 from heedful.files import write_rows, write_whole
 
+TABLES = ("maps", "columns", "gains", "curves", "usage", "agreement", "sanity", "spectrum", "weights")
 MADE = ("explanation.json", "maps.csv", "maps.parquet", "report.html")
 """Files by which a folder of an earlier explanation is known."""
 
@@ -41,8 +43,10 @@ def save(found: Explanation, folder: Path, *, formats: Sequence[str], language: 
 
     folder.mkdir(parents=True, exist_ok=True)
     found = replace(found, folder=folder)
-    for name, frame in tables(found).items():
+    made = tables(found)
+    for name, frame in made.items():
         write_rows(folder, name, frame)
+    _clear(folder, {*TABLES} - {*made})
     if formats:
         save_figures(found, folder / "figures", formats)
     write_page(found, folder / "report.html", language=language)
@@ -98,6 +102,14 @@ def told(found: Explanation) -> dict[str, Any]:
         "passes": found.passes,
         "notes": found.notes,
     }
+
+
+def _clear(folder: Path, gone: Iterable[str]) -> None:
+    """Leaves nothing of an earlier explanation that this one has not."""
+    for name in gone:
+        for ending in ("csv", "parquet"):
+            (folder / f"{name}.{ending}").unlink(missing_ok=True)
+    shutil.rmtree(folder / "figures", ignore_errors=True)
 
 
 # --- tables -------------------------------------------------------------------------------------------------------

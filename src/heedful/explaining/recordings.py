@@ -16,15 +16,17 @@ from heedful.data.recordings import Cuts, Part, Piece, Recordings, SignalScaler,
 from heedful.data.recordings.speed import OBVIOUS
 from heedful.errors import OptionError, unknown
 from heedful.explaining.case import Case, Learn, blocks, enough, spread
+from heedful.explaining.worth import of_classes, of_numbers
 from heedful.explanation.result import Shown
 from heedful.explanation.sanity import redrawn
 from heedful.explanation.subject import Subject
-from heedful.models.signals import SignalShape, get
+from heedful.models.signals import Ensemble, SignalShape, get
 from heedful.signals.bundle import SignalBundle
 from heedful.signals.jobs import own_augment, own_recipe
 from heedful.signals.predicting import in_order, laid_whole, spoken
 from heedful.signals.units import in_units
 from heedful.train import fit
+from heedful.train.feed import reads_speed
 from heedful.train.signals import Signals, feed_of
 
 _CPU = torch.device("cpu")
@@ -59,31 +61,33 @@ def read(
     """
     words = {"rate": bundle.shape.rate, "unlabelled": "keep", **_reading(bundle, data), **reading}
     found, notes = in_order(read_recordings(data, **words), data, bundle, words)
-    known = {name.lower() for one in found.items for name in one.facts}
-    if speed is None and not known & set(OBVIOUS):
-        found = spoken(found, bundle, None)
-    else:
-        found = with_speed(found, speed)
-    whole, held, told = _held_out(bundle, found)
+    found = _with_speeds(found, bundle, speed)
+    whole, held, told = _held_out(bundle, found, files=_is_place(data))
+    told_by = partial(
+        case_of, scaler=bundle.scaler, model=bundle.model, classes=bundle.classes, temperature=bundle.temperature
+    )
+    judged = None
     if chosen is not None:
-        whole = whole.take(np.flatnonzero(_classes(bundle, whole) == _number(bundle, chosen)))
-    enough(len(whole), f"'{found.name}'" + (f" of class {chosen}" if chosen is not None else ""))
+        code = _number(bundle, chosen)
+        # What a network is worth is told of all classes, not of the one that is explained.
+        judged = told_by(whole.take(spread(len(whole), most)), net=bundle.network())
+        own = _classes(bundle, whole) == code
+        whole = whole.take(np.flatnonzero(own)) if own.any() or judged.predicts is not None else whole
+    unseen = ", of what training did not see" if held else ""
+    enough(len(whole), f"'{found.name}'{unseen}" + (f", of class {chosen}" if chosen is not None else ""))
     asked = _asked(whole, at, window)
     numbers = np.union1d(spread(len(whole), most), asked).astype(np.int64)
-    case = case_of(
-        whole.take(numbers),
-        bundle.scaler,
-        bundle.network(),
-        model=bundle.model,
-        classes=bundle.classes,
-        temperature=bundle.temperature,
-    )
-    problems = [*notes, *found.notes, *map(str, found.problems), *told]
+    case = told_by(whole.take(numbers), net=bundle.network())
+    if judged is not None:
+        case = replace(case, worth=judged.worth, predicts=judged.predicts)
+    learn = _learner(bundle, found)
+    problems = [*notes, *found.notes, *map(str, found.problems), *told, *_strange(bundle, found)]
     case = replace(
         case,
         held_out=held,
         build=partial(_built, bundle),
-        learn=_learner(bundle, found),
+        learn=None if isinstance(learn, str) else learn,
+        unlearnable=learn if isinstance(learn, str) else "",
         like=partial(_like, bundle),
         notes=tuple(problems),
     )
@@ -121,7 +125,11 @@ def case_of(
         groups=_groups(cuts),
     )
     said = subject.undisturbed()
-    worth, predicts = _of_classes(said, truth, names) if names else _of_numbers(said, truth)
+    worth = (
+        of_classes(said.argmax(1).numpy(), truth.numpy(), subject.groups, names)
+        if names
+        else of_numbers(said[:, 0].numpy(), truth[:, 0].numpy(), subject.groups)
+    )
     rates = {one.rate for one in cuts.recordings.items}
     rate = rates.pop() if len(rates) == 1 else None
     show = partial(_shown, cuts, names, (said / temperature).softmax(1) if names else said, rate)
@@ -133,8 +141,8 @@ def case_of(
         windows=tuple(_name(cuts, number, rate) for number in range(len(cuts))),
         times=(cuts.starts[:, 1:] + np.arange(cuts.window)) / (rate or 1),
         show=show,
-        worth=worth,
-        predicts=predicts,
+        worth=worth.lines,
+        predicts=worth.predicts,
         held_out=None,
         build=partial(redrawn, copy.deepcopy(net)),
         rate=rate,
@@ -147,11 +155,31 @@ def case_of(
 
 def _reading(bundle: SignalBundle, data: Any) -> dict[str, Any]:
     """Gives the words that the training data was read by, for files; arrays bring their own."""
-    return dict(bundle.facts.get("reading") or {}) if isinstance(data, str) or hasattr(data, "__fspath__") else {}
+    return dict(bundle.facts.get("reading") or {}) if _is_place(data) else {}
 
 
-def _held_out(bundle: SignalBundle, found: Recordings) -> tuple[Cuts, bool | None, list[str]]:
-    """Cuts what training did not see; everything where that is nothing."""
+def _is_place(data: Any) -> bool:
+    return isinstance(data, str) or hasattr(data, "__fspath__")
+
+
+def _with_speeds(found: Recordings, bundle: SignalBundle, speed: str | Sequence[str] | None) -> Recordings:
+    """Gives recordings their speeds: those that the model reads, else those that are named or have obvious names."""
+    if reads_speed(bundle.ready):
+        return spoken(found, bundle, speed)
+    known = {name.lower() for one in found.items for name in one.facts}
+    return found if speed is None and not known & set(OBVIOUS) else with_speed(found, speed)
+
+
+def _strange(bundle: SignalBundle, found: Recordings) -> list[str]:
+    """Names the labels that are no classes of the bundle."""
+    strange = [name for name in found.classes if name not in bundle.classes] if bundle.classes else []
+    if not strange:
+        return []
+    return [f"{bundle.model} knows no class {', '.join(strange)}: of windows with this label the truth is unknown."]
+
+
+def _held_out(bundle: SignalBundle, found: Recordings, *, files: bool) -> tuple[Cuts, bool | None, list[str]]:
+    """Cuts what training did not see; everything where that is nothing, or where names do not tell."""
     numbers = {one.name: number for number, one in enumerate(found.items)}
     same = (bundle.facts.get("data") or {}).get("fingerprint") == found.fingerprint
     parts: dict[str, list[list[Any]]] = bundle.facts.get("parts") or {}
@@ -159,6 +187,9 @@ def _held_out(bundle: SignalBundle, found: Recordings) -> tuple[Cuts, bool | Non
         pieces = tuple(Piece(numbers[name], a, b) for name, a, b in parts["test"] if name in numbers)
         part = Part(recordings=found, pieces=tuple(sorted(pieces)), name="test")
         return cut(part, bundle.shape.window, bundle.shape.window), True, ["Explained: the test part of the training."]
+    if not same and not files and all(name.isdecimal() for name in numbers):
+        told = "Arrays have no names, so nothing says whether training saw them."
+        return laid_whole(found, bundle), None, [told]
     seen = set(bundle.scaler.recordings) | {name for name, *_ in parts.get("validation", ())}
     new = [number for name, number in numbers.items() if name not in seen]
     if same or not new:
@@ -190,9 +221,16 @@ def _asked(cuts: Cuts, at: str | None, window: int | None) -> np.ndarray:
     except ValueError as error:
         raise OptionError(f"--at needs RECORDING:SECONDS, got '{at}'.") from error
     own = np.flatnonzero(np.array(names) == name)
-    starts = cuts.starts[own, 1] / (cuts.recordings[int(cuts.starts[own[0], 0])].rate or 1)
-    nearest: np.ndarray = own[[int(np.abs(starts - wanted).argmin())]]
-    return nearest
+    place = wanted * (cuts.recordings[int(cuts.starts[own[0], 0])].rate or 1)
+    first = cuts.starts[own, 1]
+    holds = (first <= place) & (place < first + cuts.lengths[own])
+    if not holds.any():
+        raise OptionError(
+            f"No explained window of '{name}' holds {second}; they begin at {first.min()} and end at "
+            f"{int((first + cuts.lengths[own]).max())} samples. Take a moment within."
+        )
+    found: np.ndarray = own[holds][:1]
+    return found
 
 
 def _groups(cuts: Cuts) -> np.ndarray:
@@ -259,33 +297,6 @@ def _shown(cuts: Cuts, classes: Sequence[str], said: Tensor, rate: float | None,
     )
 
 
-def _of_classes(said: Tensor, truth: Tensor, classes: Sequence[str]) -> tuple[tuple[str, ...], bool | None]:
-    known = truth >= 0
-    if not bool(known.any()):
-        return ("The recordings have no labels, so nothing says whether these answers are right.",), None
-    right = (said.argmax(1) == truth)[known].double()
-    counts = torch.bincount(truth[known], minlength=len(classes))
-    recalls = [float(right[truth[known] == code].mean()) for code in range(len(classes)) if counts[code]]
-    share, plain = float(right.mean()), float(counts.max()) / int(known.sum())
-    chance = 1 / len(recalls)
-    balanced = float(np.mean(recalls))
-    line = (
-        f"Accuracy on these windows {share:.1%} (the largest class has {plain:.1%}); mean recall of "
-        f"{len(recalls)} classes {balanced:.1%}."
-    )
-    margin = 2 * float(np.sqrt(chance * (1 - chance) / max(1, int(known.sum()))))
-    return (line,), balanced > chance + margin if len(recalls) > 1 else share > 0.5
-
-
-def _of_numbers(said: Tensor, truth: Tensor) -> tuple[tuple[str, ...], bool | None]:
-    known = torch.isfinite(truth[:, 0])
-    if int(known.sum()) < 2:
-        return ("The recordings have no targets, so nothing says whether these answers are right.",), None
-    error, spread_ = (said - truth)[known].square().mean(), truth[known].var(correction=0)
-    r2 = 1 - float(error / spread_.clamp_min(1e-12))
-    return (f"R2 on these windows: {r2:.3f}.",), r2 > 0
-
-
 # --- training again -----------------------------------------------------------------------------------------------
 
 
@@ -295,19 +306,21 @@ def _built(bundle: SignalBundle, seed: int) -> nn.Module:
 
 
 def _like(bundle: SignalBundle, window: int, channels: int, horizon: int) -> nn.Module:  # noqa: ARG001
-    net: nn.Module = get(bundle.model).build(SignalShape(channels, 2, window), 0)
+    net: nn.Module = get(bundle.model).build(SignalShape(channels, 2 if bundle.classes else 0, window), 0)
     return net
 
 
-def _learner(bundle: SignalBundle, found: Recordings) -> Learn | None:
-    """Gives what trains such a network on the recordings that the bundle was trained on, if these hold them."""
+def _learner(bundle: SignalBundle, found: Recordings) -> Learn | str:
+    """Gives what trains such a network on the recordings that the bundle was trained on; else why that cannot be."""
     parts: dict[str, list[list[Any]]] = bundle.facts.get("parts") or {}
     same = (bundle.facts.get("data") or {}).get("fingerprint") == found.fingerprint
-    if not same or not parts.get("train") or not bundle.classes:
-        return None
+    if not bundle.classes:
+        return "networks that give a number are not trained again here"
+    if not same or not parts.get("train"):
+        return "these are not the recordings that the model was trained on, with their train part"
 
     def learn(net: nn.Module, seed: int, shuffled: bool) -> nn.Module:
-        source = _shuffled(found, seed) if shuffled else found
+        source = shuffle_labels(found, seed) if shuffled else found
         laid = [_part(source, parts.get(name, ()), name, bundle) for name in ("train", "validation")]
         train, judged = laid[0], laid[1] if len(laid[1]) else None
         spec = get(bundle.model)
@@ -315,17 +328,19 @@ def _learner(bundle: SignalBundle, found: Recordings) -> Learn | None:
         if shuffled or judged is None:
             # Nothing that is learned from shuffled labels holds elsewhere: the train loss chooses.
             recipe, judged = replace(recipe, watch="train"), None
-        [done] = fit(
-            [net],
+        members = list(net.members) if isinstance(net, Ensemble) else [net]
+        fits = fit(
+            members,
             train,
             judged,
             scaler=bundle.scaler,
             recipe=recipe,
-            seeds=[seed],
+            seeds=[len(members) * seed + number for number in range(len(members))],
             augment=own_augment(bundle.model),
             device="cpu",
         )
-        net.load_state_dict(done.state)
+        for member, done in zip(members, fits, strict=True):
+            member.load_state_dict(done.state)
         return net.eval()
 
     return learn
@@ -337,9 +352,17 @@ def _part(found: Recordings, places: Iterable[list[Any]], name: str, bundle: Sig
     return cut(Part(recordings=found, pieces=pieces, name=name), bundle.shape.window)
 
 
-def _shuffled(found: Recordings, seed: int) -> Recordings:
-    """Deals the labels out again among the recordings."""
+def shuffle_labels(found: Recordings, seed: int) -> Recordings:
+    """Deals the labels out again among the recordings, so that about as many keep theirs as by chance.
+
+    Raises: OptionError for fewer than four recordings a class: dealt again, their labels only change names.
+    """
     labels = [one.label for one in found.items]
+    if len(labels) < 4 * len(set(labels)):
+        raise OptionError(
+            f"Shuffled labels need four recordings of each class, got {len(labels)} of {len(set(labels))} classes: "
+            "dealt out again they would only change names."
+        )
     order = np.random.default_rng(seed).permutation(len(labels))
     items = [replace(one, label=labels[k]) for one, k in zip(found.items, order, strict=True)]
     return replace(found, items=tuple(items))

@@ -101,6 +101,10 @@ def explain(
             f"{case.model} does not predict these windows, and a network that does not predict cannot be explained. "
             f"{' '.join(case.worth)} Train it longer, or on more data; --anyway explains it all the same."
         )
+    if retrain and case.learn is None:
+        raise OptionError(
+            f"--retrain cannot be done: {case.unlearnable}. Leave it out, or give the data of the training."
+        )
     wanted = Asked(
         shown=asked,
         of_class=of_class,
@@ -140,7 +144,15 @@ def _case(
     reading: dict[str, Any],
 ) -> tuple[Case, tuple[int, ...]]:
     made = getattr(model, "bundle_", model)
+    if isinstance(made, SignalBundle) and hasattr(model, "classes_"):
+        # An estimator trains on numbers of its classes.
+        made = replace(made, classes=tuple(str(model.classes_[int(code)]) for code in made.classes))
     if isinstance(made, nn.Module):
+        own = {"at": at, "window": window, "of_class": of_class, "speed": speed, **reading}
+        if strange := [name for name, value in own.items() if value is not None]:
+            raise OptionError(
+                f"A network is given its windows as they are, got {', '.join(strange)} too. Leave them out."
+            )
         return _of_network(made, data, scaler, most), ()
     if isinstance(made, SignalBundle) or (isinstance(made, (str, Path)) and is_signal_bundle(made)):
         bundle = made if isinstance(made, SignalBundle) else SignalBundle.load(made)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -21,6 +20,7 @@ from heedful.data.split import Span
 from heedful.data.windows import Windows, windows
 from heedful.errors import OptionError
 from heedful.explaining.case import FEWEST, Case, Learn, blocks, enough, moved, spread
+from heedful.explaining.worth import of_forecasts
 from heedful.explanation.result import Shown
 from heedful.explanation.sanity import redrawn
 from heedful.explanation.subject import Subject
@@ -64,7 +64,13 @@ def read(
     learn, made = _learner(bundle, series), list(series.notes)
     made += notes if held is not False else [f"{notes[0]} What holds for rows that were learned may fail on new ones."]
     case = replace(
-        case, held_out=held, build=partial(_built, bundle), learn=learn, like=partial(_like, bundle), notes=tuple(made)
+        case,
+        held_out=held,
+        build=partial(_built, bundle),
+        learn=None if isinstance(learn, str) else learn,
+        unlearnable=learn if isinstance(learn, str) else "",
+        like=partial(_like, bundle),
+        notes=tuple(made),
     )
     return case, tuple(np.searchsorted(numbers, asked).tolist())
 
@@ -99,7 +105,9 @@ def case_of(
         groups=blocks(laid.members(every)),
         point=lambda raw: point(net, raw),
     )
-    worth, predicts = _worth(laid, said, truth)
+    shape = (len(laid), laid.horizon, -1)
+    newest = laid.inputs(every)[:, -1:, list(series.target_indices)]
+    worth = of_forecasts(said.reshape(shape), truth.reshape(shape), newest, subject.groups, series.targets)
     return Case(
         subject=subject,
         kind="forecast",
@@ -108,8 +116,8 @@ def case_of(
         windows=tuple(_name(laid, number) for number in range(len(laid))),
         times=np.asarray(series.times)[np.asarray(laid.starts)[:, None] + np.arange(laid.window)],
         show=lambda number: _shown(laid, number, said, truth, unit),
-        worth=worth,
-        predicts=predicts,
+        worth=worth.lines,
+        predicts=worth.predicts,
         held_out=None,
         build=fresh,
         offset=offset,
@@ -219,31 +227,6 @@ def _shown(laid: Windows, number: int, said: np.ndarray, truth: np.ndarray, unit
     )
 
 
-def _worth(laid: Windows, said: np.ndarray, truth: np.ndarray) -> tuple[tuple[str, ...], bool | None]:
-    """Compares the forecasts with the newest value carried on, and with the mean of what came, target by target."""
-    shape = (len(laid), laid.horizon, -1)
-    said, truth = said.reshape(shape), truth.reshape(shape)
-    newest = laid.inputs(np.arange(len(laid)))[:, -1:, list(laid.span.series.target_indices)]
-    own, carried = _rmse(said - truth), _rmse(newest - truth)
-    known = np.isfinite(own) & np.isfinite(carried)
-    if not known.any():
-        return ("The table holds no values to compare these forecasts with.",), None
-    spread_ = np.nanstd(truth[..., known], axis=(0, 1))
-    skill = 1 - float(np.mean(own[known] / np.maximum(carried[known], 1e-12)))
-    share = 1 - float(np.mean((own[known] / np.maximum(spread_, 1e-12)) ** 2))
-    name = laid.span.series.targets[int(np.flatnonzero(known)[0])]
-    more = f" (means over {known.sum()} targets)" if known.sum() > 1 else f"; RMSE {own[known][0]:.4g} of {name}"
-    line = f"Skill over persistence on these windows {skill:+.3f}, R2 {share:.3f}{more}."
-    return (line,), skill > 0 and share > 0
-
-
-def _rmse(error: np.ndarray) -> np.ndarray:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        found: np.ndarray = np.sqrt(np.nanmean(error**2, axis=(0, 1)))
-    return found
-
-
 # --- training again -----------------------------------------------------------------------------------------------
 
 
@@ -258,13 +241,15 @@ def _like(bundle: Bundle, window: int, columns: int, horizon: int) -> nn.Module:
     return built(partial(compose, bundle.plan) if bundle.plan is not None else get(bundle.model).build, shape, 0)
 
 
-def _learner(bundle: Bundle, series: Series) -> Learn | None:
-    """Gives what trains such a network on the rows that the bundle was trained on, if the table holds them."""
+def _learner(bundle: Bundle, series: Series) -> Learn | str:
+    """Gives what trains such a network on the rows that the bundle was trained on; the reason where that cannot be."""
     facts = bundle.facts
     parts = facts.get("split") or {}
     same = (facts.get("data") or {}).get("fingerprint") == series.fingerprint
-    if not same or "train" not in parts or "validation" not in parts or len(series.members) > 1:
-        return None
+    if len(series.members) > 1:
+        return "tables of several series are not trained again here"
+    if not same or "train" not in parts or "validation" not in parts:
+        return "this is not the table that the model was trained on, with its train and validation part"
 
     def learn(net: nn.Module, seed: int, shuffled: bool) -> nn.Module:
         source = _shuffled(series, parts["validation"]["rows"][1], seed) if shuffled else series

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -11,27 +11,24 @@ import torch
 from torch import Tensor
 
 from heedful.errors import OptionError
+from heedful.explaining.again import trained_again
 from heedful.explaining.case import Case
+from heedful.explaining.planted import self_test
+from heedful.explaining.truths import GRADIENTS, INPUT, JUDGED, OCCLUSION, PUSHED, VALUES, shown_map, tried_all, used_by
 from heedful.explaining.verdict import verdict
 from heedful.explanation import attribution
 from heedful.explanation.agreement import agreement
-from heedful.explanation.controls import controls
-from heedful.explanation.faithfulness import Curves, gains, measured
 from heedful.explanation.looks import Look, looks
 from heedful.explanation.result import Explanation, Shown
-from heedful.explanation.sanity import Sanity, across_seeds, against_random_labels, against_untrained
+from heedful.explanation.sanity import FEWEST, Check, Sanity, compared
 from heedful.explanation.spectrum import Bands, band_occlusion, line_occlusion
-from heedful.explanation.states import pushed
+from heedful.explanation.states import pushed, value_norms
 from heedful.explanation.subject import Subject
-from heedful.explanation.truth import Truth, judge
-from heedful.explanation.units import ChannelUnits, ColumnUnits, SampleUnits, Units
-from heedful.explanation.usage import Usage, usage
 
-OCCLUSION, GRADIENTS, INPUT = "occlusion", "integrated gradients", "gradient x input"
 EXAMPLES = 6
 """Windows that are shown, beside the one that was asked for."""
-JUDGED = 4
-"""Maps of attention, and channel gates, that are tested, at most; the first that a window passes."""
+UNTRAINED = FEWEST["untrained"]
+"""Untrained networks that a map is compared with."""
 SPECTRUM = 256
 """Samples from which on a spectrum has bands worth taking away."""
 
@@ -78,19 +75,21 @@ def explained(case: Case, asked: Asked) -> Explanation:
     with bill.part("weights"):
         found = looks(subject)
     speaking = [look for look in found if look.time is not None and look.reach is not None and look.reach.local]
-    maps = _maps(subject, speaking, bill)
+    tested = speaking[-JUDGED:]
+    maps = _maps(subject, speaking, tested, bill)
     asked.say("whether the weights are used")
     with bill.part("usage"):
-        used = _usage(subject, asked.seed)
+        used = used_by(subject, asked.seed)
     asked.say("whether the maps are true")
-    truths, curves = _truths(subject, maps, _tested(speaking), bill, asked.seed)
-    truths, curves = _others(subject, found, truths, curves, bill, asked.seed)
+    with bill.part("truth"):
+        truths, curves, untested = tried_all(subject, maps, tested, found, asked.seed)
     with bill.part("agreement"):
         alike = agreement(maps, subject.real.numpy(), subject.groups)
     asked.say("whether maps depend on what was learned")
-    sane, needed = _sanity(case, subject, speaking, maps, bill, asked)
+    chosen = shown_map(tested, truths, used, predicts=case.predicts)
+    told = next((look for look in tested if look.name == chosen), tested[-1] if tested else None)
+    sane, needed = _sanity(case, subject, told, bill, asked)
     bands = _bands(case, subject, bill)
-    chosen = _chosen(maps, truths, _tested(speaking), used)
     made = Explanation(
         model=case.model,
         kind=case.kind,
@@ -116,9 +115,9 @@ def explained(case: Case, asked: Asked) -> Explanation:
         bands=bands,
         defects=case.defects,
         needed=needed,
-        found=_planted(case, asked),
+        found=self_test(case, asked.say) if asked.self_test else {},
         passes=bill.rows,
-        notes=case.notes,
+        notes=(*case.notes, *_left_alone(subject, speaking, tested), *untested),
     )
     return replace(made, verdict=verdict(made, predicts=case.predicts, held_out=case.held_out))
 
@@ -146,13 +145,17 @@ def _shown(case: Case, asked: Asked) -> tuple[Shown, ...]:
 # --- maps ---------------------------------------------------------------------------------------------------------
 
 
-def _maps(subject: Subject, speaking: list[Look], bill: _Bill) -> dict[str, np.ndarray]:
-    """Gives all maps over samples: attention, attention pushed through what stands before it, and those without."""
+def _maps(subject: Subject, speaking: list[Look], tested: list[Look], bill: _Bill) -> dict[str, np.ndarray]:
+    """Gives all maps over samples: attention, attention as what is behind it has it, and those without attention."""
     found = {look.name: look.over_samples() for look in speaking}
-    for look in _tested(speaking):
+    for look in tested:
+        with bill.part("weights"):
+            norms = value_norms(subject, look)
+        if norms is not None and look.reach is not None and look.real is not None and look.lengths is not None:
+            found[look.name + VALUES] = look.reach.over_samples(norms, look.real, look.lengths, look.window)
         if look.reach is not None and (look.reach.whole_past or look.reach.whole_window):
             with bill.part("pushed to the input"):
-                found[f"{look.name}, pushed to the input"] = _array(pushed(subject, look))
+                found[look.name + PUSHED] = _array(pushed(subject, look))
     with bill.part(OCCLUSION):
         found[OCCLUSION] = _array(attribution.occlusion(subject).over_time())
     with bill.part(GRADIENTS):
@@ -162,8 +165,13 @@ def _maps(subject: Subject, speaking: list[Look], bill: _Bill) -> dict[str, np.n
     return found
 
 
-def _tested(speaking: list[Look]) -> list[Look]:
-    return speaking[:JUDGED]
+def _left_alone(subject: Subject, speaking: list[Look], tested: list[Look]) -> Iterator[str]:
+    """Says what was not tested, and what was never taken away."""
+    if len(speaking) > len(tested):
+        names = ", ".join(look.name for look in speaking[: -len(tested)])
+        yield f"Only the last {len(tested)} maps of attention are tested, not {names}."
+    if not subject.classes and any(one is not None and one.ndim == 3 for one in subject.beside):
+        yield "Columns known in advance keep their values ahead: these are never taken away."
 
 
 def _columns(subject: Subject, found: tuple[Look, ...], bill: _Bill) -> dict[str, np.ndarray]:
@@ -180,129 +188,37 @@ def _array(values: Tensor | np.ndarray) -> np.ndarray:
     return values.detach().cpu().numpy() if isinstance(values, Tensor) else values
 
 
-# --- is it used, is it true? --------------------------------------------------------------------------------------
-
-
-def _usage(subject: Subject, seed: int) -> Usage | None:
-    """Asks whether weights are used; nothing for mechanisms whose weights cannot be changed."""
-    try:
-        return usage(subject, seed=seed)
-    except OptionError:
-        return None
-
-
-def _truths(
-    subject: Subject, maps: Mapping[str, np.ndarray], tested: list[Look], bill: _Bill, seed: int
-) -> tuple[dict[str, Truth], dict[str, Curves]]:
-    """Tests attention maps and what would be shown in their place."""
-    units, truths, curves = SampleUnits(subject), {}, {}
-    names = [look.name for look in tested]
-    names += [f"{name}, pushed to the input" for name in names if f"{name}, pushed to the input" in maps]
-    for name in (*names, OCCLUSION, GRADIENTS):
-        with bill.part("truth"):
-            truths[name], curves[name] = _tried(subject, units, maps[name], seed)
-    return truths, curves
-
-
-def _others(
-    subject: Subject,
-    found: tuple[Look, ...],
-    truths: dict[str, Truth],
-    curves: dict[str, Curves],
-    bill: _Bill,
-    seed: int,
-) -> tuple[dict[str, Truth], dict[str, Curves]]:
-    """Tests weights of columns and of channels deep in the network, by taking these away."""
-    speaking = [look for look in found if look.channels is not None and look.channels.shape[1] > 1]
-    for look in speaking[:JUDGED]:
-        if look.channels is None:
-            continue
-        units: Units = ColumnUnits(subject) if look.on_columns else ChannelUnits(subject, _module(subject, look))
-        if units.real.shape != look.channels.shape:
-            continue  # groups of channels
-        with bill.part("truth of channels"):
-            name = f"{look.name}, channels"
-            truths[name], curves[name] = _tried(subject, units, look.channels, seed)
-    return truths, curves
-
-
-def _module(subject: Subject, look: Look) -> torch.nn.Module:
-    return subject.net.get_submodule(look.module)
-
-
-def _tried(subject: Subject, units: Units, maps: np.ndarray, seed: int) -> tuple[Truth, Curves]:
-    real = _array(units.real)
-    magnitude = getattr(units, "magnitude", None)
-    beside = controls(
-        maps,
-        real,
-        subject.groups,
-        axis=getattr(units, "axis", "time"),
-        magnitude=None if magnitude is None else _array(magnitude()),
-        seed=seed,
-    )
-    found = measured(units, maps, beside, seed=seed)
-    return judge(gains(found, subject.groups, parts=_parts(subject))), found
-
-
-def _parts(subject: Subject) -> dict[str, np.ndarray]:
-    """Names the windows of each class that is said of enough of them."""
-    if not subject.classes or not len(subject.picked):
-        return {}
-    picked = subject.picked.numpy()
-    return {name: picked == code for code, name in enumerate(subject.classes) if (picked == code).sum() >= 5}
-
-
-def _chosen(maps: Mapping[str, np.ndarray], truths: Mapping[str, Truth], tested: list[Look], used: Usage | None) -> str:
-    """Chooses the map to show: the last attention map that is true and of weights that are used, else occlusion."""
-
-    def idle(look: Look) -> bool:
-        return used is not None and (used.uses(look.module) is False or used.used is False)
-
-    true = [look.name for look in tested if truths[look.name].true and not idle(look)]
-    return true[-1] if true else OCCLUSION if OCCLUSION in maps else next(iter(maps))
-
-
 # --- does it depend on what was learned, and is it needed? --------------------------------------------------------
 
 
 def _sanity(
-    case: Case,
-    subject: Subject,
-    speaking: list[Look],
-    maps: Mapping[str, np.ndarray],
-    bill: _Bill,
-    asked: Asked,
+    case: Case, subject: Subject, look: Look | None, bill: _Bill, asked: Asked
 ) -> tuple[tuple[Sanity, ...], dict[str, tuple[float, ...]]]:
-    """Compares the attention map with those of untrained networks, and if asked of ones that are trained anew."""
-    if not speaking:
-        return (), {}
-    last = speaking[-1]
+    """Compares a map with those of untrained networks, and if asked of ones that are trained anew.
 
-    def mapper(other: Subject) -> np.ndarray:
-        return next(look for look in looks(other) if look.name == last.name).over_samples(last.reach)
+    Channels inside one network have no counterpart in another, so weights of these are not compared.
+    """
+    again = trained_again(case, subject, asked.retrain, asked.say) if asked.retrain else None
+    losses = {} if again is None else again.losses
+    if look is None:
+        return (), losses
+    own = look.over_samples()
+
+    def check(kind: Check, others: Iterable[Subject]) -> Sanity:
+        maps = [_same_look(other, look).over_samples(look.reach) for other in others]
+        return compared(kind, own, maps, subject.real, subject.groups, name=look.name)
 
     with bill.part("untrained networks"):
-        found = [
-            against_untrained(subject, mapper, rebuild=case.fresh, own=maps[last.name], name=last.name, seed=asked.seed)
-        ]
-    if not asked.retrain:
-        return tuple(found), {}
-    if case.learn is None:
-        raise OptionError(
-            "--retrain needs the data that the model was trained on, with its train part, and got others. Give the "
-            "same table or folder, or leave --retrain out."
-        )
-    from heedful.explaining.again import trained_again
+        drawn = range(1 + UNTRAINED * asked.seed, 1 + UNTRAINED * (asked.seed + 1))
+        found = [check("untrained", (replace(subject, net=case.fresh(seed)) for seed in drawn))]
+    if again is not None:
+        found += [check("seeds", again.seeds)]
+        found += [check("labels", again.shuffled)] if again.shuffled else []
+    return tuple(found), losses
 
-    again = trained_again(case, subject, asked.retrain, asked.say)
-    own, real = maps[last.name], subject.real
-    if len(again.seeds) > 0:
-        found.append(across_seeds(own, [mapper(one) for one in again.seeds], real, subject.groups, name=last.name))
-    if len(again.shuffled) > 1:
-        others = [mapper(one) for one in again.shuffled]
-        found.append(against_random_labels(own, others, real, subject.groups, name=last.name))
-    return tuple(found), again.losses
+
+def _same_look(subject: Subject, look: Look) -> Look:
+    return next(other for other in looks(subject) if other.name == look.name)
 
 
 def _bands(case: Case, subject: Subject, bill: _Bill) -> tuple[Bands, ...]:
@@ -318,11 +234,3 @@ def _bands(case: Case, subject: Subject, bill: _Bill) -> tuple[Bands, ...]:
                 # The third harmonic of one race often lies upon the second of the other.
                 found.append(line_occlusion(subject, case.rate, lines, harmonics=2))
     return tuple(found)
-
-
-def _planted(case: Case, asked: Asked) -> dict[str, float]:
-    if not asked.self_test:
-        return {}
-    from heedful.explaining.planted import self_test
-
-    return self_test(case, asked.say)
