@@ -14,6 +14,8 @@ from heedful.explanation.subject import Subject
 
 FEWEST = 20
 """Windows below which nothing is said of a map: intervals over fewer say nothing."""
+JUDGED = 2000
+"""Windows, at most, on which a model is judged before some of them are explained."""
 BLOCKS = 20
 """Blocks of time, at most, that windows are grouped by where nothing else groups them."""
 

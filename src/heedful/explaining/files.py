@@ -148,20 +148,28 @@ def _columns(found: Explanation) -> pd.DataFrame:
 def _weights(found: Explanation) -> Iterator[dict[str, Any]]:
     """The weights of the windows that are shown, at the middles of what lies behind them."""
     for look in found.looks:
-        centres = None if look.reach is None or not look.reach.local else look.reach.centres.round().astype(int)
+        middles = _middles(look)
         for shown in found.shown:
             for part, values in _said(look, shown.number):
                 names = look.channel_names if part == "channels" else ()
                 for place, value in enumerate(values.tolist()):
-                    timed = centres is not None and part != "channels" and len(centres) == len(values)
+                    at = None if middles is None or part == "channels" else middles[shown.number]
                     yield {
                         "window": shown.name,
                         "weights": look.name,
                         "part": part,
                         "position": names[place] if names else place,
-                        "time": shown.times[centres[place]] if timed and centres is not None else None,
+                        "time": shown.times[at[place]] if at is not None and at[place] >= 0 else None,
                         "value": value,
                     }
+
+
+def _middles(look: Look) -> np.ndarray | None:
+    """Gives the sample in the middle of what stands behind each step of each window (n, T'), -1 on padding."""
+    if look.reach is None or not look.reach.local or look.lengths is None:
+        return None
+    found: np.ndarray = np.where(look.reach.real(look.lengths), look.reach.middles(look.lengths).round(), -1)
+    return found.astype(int)
 
 
 def _said(look: Look, number: int) -> Iterator[tuple[str, np.ndarray]]:

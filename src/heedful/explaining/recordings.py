@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from heedful.data.recordings import Cuts, Part, Piece, Recordings, SignalScaler, cut, read_recordings, with_speed
 from heedful.data.recordings.speed import OBVIOUS
 from heedful.errors import OptionError, unknown
-from heedful.explaining.case import Case, Learn, blocks, enough, spread
+from heedful.explaining.case import JUDGED, Case, Learn, blocks, enough, spread
 from heedful.explaining.worth import of_classes, of_numbers
 from heedful.explanation.result import Shown
 from heedful.explanation.sanity import redrawn
@@ -61,26 +61,26 @@ def read(
     """
     words = {"rate": bundle.shape.rate, "unlabelled": "keep", **_reading(bundle, data), **reading}
     found, notes = in_order(read_recordings(data, **words), data, bundle, words)
-    found = _with_speeds(found, bundle, speed)
-    whole, held, told = _held_out(bundle, found, files=_is_place(data))
+    plain, found = found, _with_speeds(found, bundle, speed)
+    # What is known of a recording is part of its fingerprint: speeds too, where they were read in training.
+    trained = (bundle.facts.get("data") or {}).get("fingerprint")
+    same = trained is not None and trained in (plain.fingerprint, found.fingerprint)
+    whole, held, told = _held_out(bundle, found, same=same, files=_is_place(data))
     told_by = partial(
         case_of, scaler=bundle.scaler, model=bundle.model, classes=bundle.classes, temperature=bundle.temperature
     )
-    judged = None
+    # What a network is worth is told of all that was held out, not of the windows or the class that are explained.
+    judged = told_by(whole.take(spread(len(whole), JUDGED)), net=bundle.network())
     if chosen is not None:
-        code = _number(bundle, chosen)
-        # What a network is worth is told of all classes, not of the one that is explained.
-        judged = told_by(whole.take(spread(len(whole), most)), net=bundle.network())
-        own = _classes(bundle, whole) == code
+        own = _classes(bundle, whole) == _number(bundle, chosen)
         whole = whole.take(np.flatnonzero(own)) if own.any() or judged.predicts is not None else whole
     unseen = ", of what training did not see" if held else ""
     enough(len(whole), f"'{found.name}'{unseen}" + (f", of class {chosen}" if chosen is not None else ""))
     asked = _asked(whole, at, window)
     numbers = np.union1d(spread(len(whole), most), asked).astype(np.int64)
     case = told_by(whole.take(numbers), net=bundle.network())
-    if judged is not None:
-        case = replace(case, worth=judged.worth, predicts=judged.predicts)
-    learn = _learner(bundle, found)
+    case = replace(case, worth=judged.worth, predicts=judged.predicts)
+    learn = _learner(bundle, found, same=same)
     problems = [*notes, *found.notes, *map(str, found.problems), *told, *_strange(bundle, found)]
     case = replace(
         case,
@@ -178,10 +178,11 @@ def _strange(bundle: SignalBundle, found: Recordings) -> list[str]:
     return [f"{bundle.model} knows no class {', '.join(strange)}: of windows with this label the truth is unknown."]
 
 
-def _held_out(bundle: SignalBundle, found: Recordings, *, files: bool) -> tuple[Cuts, bool | None, list[str]]:
+def _held_out(
+    bundle: SignalBundle, found: Recordings, *, same: bool, files: bool
+) -> tuple[Cuts, bool | None, list[str]]:
     """Cuts what training did not see; everything where that is nothing, or where names do not tell."""
     numbers = {one.name: number for number, one in enumerate(found.items)}
-    same = (bundle.facts.get("data") or {}).get("fingerprint") == found.fingerprint
     parts: dict[str, list[list[Any]]] = bundle.facts.get("parts") or {}
     if same and parts.get("test"):
         pieces = tuple(Piece(numbers[name], a, b) for name, a, b in parts["test"] if name in numbers)
@@ -310,10 +311,9 @@ def _like(bundle: SignalBundle, window: int, channels: int, horizon: int) -> nn.
     return net
 
 
-def _learner(bundle: SignalBundle, found: Recordings) -> Learn | str:
+def _learner(bundle: SignalBundle, found: Recordings, *, same: bool) -> Learn | str:
     """Gives what trains such a network on the recordings that the bundle was trained on; else why that cannot be."""
     parts: dict[str, list[list[Any]]] = bundle.facts.get("parts") or {}
-    same = (bundle.facts.get("data") or {}).get("fingerprint") == found.fingerprint
     if not bundle.classes:
         return "networks that give a number are not trained again here"
     if not same or not parts.get("train"):

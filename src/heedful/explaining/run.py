@@ -16,9 +16,9 @@ from heedful.data.sets.bearings import Geometry
 from heedful.data.windows import Windows
 from heedful.errors import DataError, OptionError, unknown
 from heedful.explaining import recordings, tables
-from heedful.explaining.case import Case
+from heedful.explaining.case import FEWEST, Case
 from heedful.explaining.files import check_folder, save
-from heedful.explaining.work import Asked, explained
+from heedful.explaining.work import Asked, check_step, explained
 from heedful.explanation.result import Explanation
 from heedful.explanation.spectrum import defect_frequencies
 from heedful.signals.bundle import SignalBundle, is_signal_bundle
@@ -96,6 +96,7 @@ def explain(
     folder = None if out is None or out == "auto" else check_folder(Path(out), overwrite=overwrite)
     case, asked = _case(model, data, windows, at, window, of_class, speed, scaler, reading)
     case = _defects(case, speed, bearing)
+    check_step(case, step)
     if case.predicts is False and not anyway:
         raise DataError(
             f"{case.model} does not predict these windows, and a network that does not predict cannot be explained. "
@@ -124,8 +125,10 @@ def explain(
 
 
 def _check(windows: int, retrain: int, formats: Sequence[str], language: str) -> None:
-    if windows < 20 or retrain < 0:
-        raise OptionError(f"explain needs windows from 20 and retrain from 0, got {windows} and {retrain}.")
+    if not isinstance(windows, int) or windows < FEWEST:
+        raise OptionError(f"explain needs at least {FEWEST} windows to test a map on, got {windows}. Give 100.")
+    if not isinstance(retrain, int) or retrain < 0:
+        raise OptionError(f"explain trains a whole number of networks again, got retrain={retrain}. Give 5, or 0.")
     if strange := [name for name in formats if name not in FORMATS]:
         raise unknown("format", strange[0], FORMATS)
     if language not in ("en", "zh"):
@@ -154,6 +157,10 @@ def _case(
                 f"A network is given its windows as they are, got {', '.join(strange)} too. Leave them out."
             )
         return _of_network(made, data, scaler, most), ()
+    if not isinstance(made, (Bundle, SignalBundle, str, Path)):
+        unfitted = ". Fit it first" if hasattr(model, "fit") else ""
+        came = f"{type(model).__name__}{unfitted}"
+        raise OptionError(f"explain needs a bundle or its folder, a fitted estimator or a network, got {came}.")
     if isinstance(made, SignalBundle) or (isinstance(made, (str, Path)) and is_signal_bundle(made)):
         bundle = made if isinstance(made, SignalBundle) else SignalBundle.load(made)
         _refuse(reading, ("time", "date_format"), "tells recordings", "tables")

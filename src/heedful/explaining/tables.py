@@ -19,8 +19,8 @@ from heedful.data.series import Series
 from heedful.data.split import Span
 from heedful.data.windows import Windows, windows
 from heedful.errors import OptionError
-from heedful.explaining.case import FEWEST, Case, Learn, blocks, enough, moved, spread
-from heedful.explaining.worth import of_forecasts
+from heedful.explaining.case import FEWEST, JUDGED, Case, Learn, blocks, enough, moved, spread
+from heedful.explaining.worth import Worth, of_forecasts
 from heedful.explanation.result import Shown
 from heedful.explanation.sanity import redrawn
 from heedful.explanation.subject import Subject
@@ -61,10 +61,13 @@ def read(
     asked = _asked(whole, at, window)
     numbers = np.union1d(spread(len(whole), most), asked).astype(np.int64)
     case = case_of(only(whole, numbers), bundle.scaler, bundle.network(), model=bundle.model, unit=_unit(series))
+    worth = _worth(only(whole, spread(len(whole), JUDGED)), bundle)
     learn, made = _learner(bundle, series), list(series.notes)
     made += notes if held is not False else [f"{notes[0]} What holds for rows that were learned may fail on new ones."]
     case = replace(
         case,
+        worth=worth.lines,
+        predicts=worth.predicts,
         held_out=held,
         build=partial(_built, bundle),
         learn=None if isinstance(learn, str) else learn,
@@ -105,9 +108,7 @@ def case_of(
         groups=blocks(laid.members(every)),
         point=lambda raw: point(net, raw),
     )
-    shape = (len(laid), laid.horizon, -1)
-    newest = laid.inputs(every)[:, -1:, list(series.target_indices)]
-    worth = of_forecasts(said.reshape(shape), truth.reshape(shape), newest, subject.groups, series.targets)
+    worth = _told(laid, said, truth)
     return Case(
         subject=subject,
         kind="forecast",
@@ -225,6 +226,20 @@ def _shown(laid: Windows, number: int, said: np.ndarray, truth: np.ndarray, unit
         truth=truth[number].reshape(shape),
         ahead=times[end : end + laid.horizon],
     )
+
+
+def _worth(laid: Windows, bundle: Bundle) -> Worth:
+    """Says what a model is worth on windows of which only some are explained."""
+    said = forecast(bundle.ready, laid, bundle.scaler, device="cpu")
+    return _told(laid, said, laid.targets(np.arange(len(laid))))
+
+
+def _told(laid: Windows, said: np.ndarray, truth: np.ndarray) -> Worth:
+    every, series = np.arange(len(laid)), laid.span.series
+    shape = (len(laid), laid.horizon, -1)
+    newest = laid.inputs(every)[:, -1:, list(series.target_indices)]
+    groups = blocks(laid.members(every))
+    return of_forecasts(said.reshape(shape), truth.reshape(shape), newest, groups, series.targets)
 
 
 # --- training again -----------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
-from heedful.attention.base import Cell
 from heedful.errors import OptionError
 from heedful.explanation.controls import controls
 from heedful.explanation.faithfulness import Curves, Gain, gains, measured
@@ -79,16 +78,13 @@ def shown_map(tested: Sequence[Look], truths: Mapping[str, Truth], used: Usage |
 
 def _units_of(subject: Subject, look: Look) -> Units | str:
     """Gives what a look's channels are channels of, to be taken away; why not, where that cannot be."""
-    module = subject.net.get_submodule(look.module)
-    if look.on_columns:
-        units: Units = ColumnUnits(subject)
-    elif isinstance(module, Cell):
+    if look.channels_of == "units":
         return "they are units inside a recurrence, which cannot be taken away one by one"
-    else:
-        units = ChannelUnits(subject, module)
-    if look.channels is None or units.real.shape != look.channels.shape:
+    if look.channels_of == "groups":
         return "one weight stands for several channels"
-    return units
+    if look.channels_of == "columns":
+        return ColumnUnits(subject)
+    return ChannelUnits(subject, subject.net.get_submodule(look.module))
 
 
 def _tried(

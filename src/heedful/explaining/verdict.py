@@ -101,6 +101,8 @@ def _shown(found: Explanation, predicts: bool | None) -> str:
         return f"Show the attention map to a customer: yes, {found.chosen}{what}."
     why = _reason(found)
     known = "is true" if truth is not None and truth.true else "is not shown to be true either"
+    if truth is not None and truth.true and (weak := _weak(truth)):
+        known += f", though not shown to say more than {' or '.join(weak)}"
     return f"Show the attention map to a customer: no.{why} Occlusion is shown in its place, which {known}."
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from heedful.attention.base import CONTRACTS
 from heedful.errors import OptionError
 from heedful.explaining.again import trained_again
 from heedful.explaining.case import Case
@@ -73,7 +74,7 @@ def explained(case: Case, asked: Asked) -> Explanation:
     bill = _Bill(subject)
     asked.say(f"{len(subject)} windows of {subject.window} samples: what it looks at")
     with bill.part("weights"):
-        found = looks(subject)
+        found = _looks(case, subject)
     speaking = [look for look in found if look.time is not None and look.reach is not None and look.reach.local]
     tested = speaking[-JUDGED:]
     maps = _maps(subject, speaking, tested, bill)
@@ -122,6 +123,19 @@ def explained(case: Case, asked: Asked) -> Explanation:
     return replace(made, verdict=verdict(made, predicts=case.predicts, held_out=case.held_out))
 
 
+def _looks(case: Case, subject: Subject) -> tuple[Look, ...]:
+    """Shows what mechanisms weigh.
+
+    Raises: OptionError for a model without any.
+    """
+    if not any(isinstance(part, CONTRACTS) for part in subject.net.modules()):
+        raise OptionError(
+            f"{case.model} holds no attention, so there are no weights to explain. Train one that does, such as "
+            "cnn-lstm+additive; heedful list attention names them."
+        )
+    return looks(subject)
+
+
 def _meant(case: Case, asked: Asked) -> Subject:
     """Settles what is explained: a class, a step of the forecast, or all of it."""
     subject = case.subject
@@ -129,11 +143,20 @@ def _meant(case: Case, asked: Asked) -> Subject:
         code = subject.classes.index(asked.of_class)
         return replace(subject, picked=torch.full((len(subject),), code, dtype=torch.long))
     if asked.step is not None:
-        names = [number for number, name in enumerate(subject.outputs) if name.endswith(f" +{asked.step}")]
-        if not names:
-            raise OptionError(f"There is no step {asked.step} among {', '.join(subject.outputs)}. Take one of these.")
-        return replace(subject, of=tuple(names))
+        return replace(subject, of=check_step(case, asked.step))
     return subject.settled()
+
+
+def check_step(case: Case, step: int | None) -> tuple[int, ...]:
+    """Gives the numbers of a forecast that belong to a step; none where none is asked for.
+
+    Raises: OptionError for a step that is not there.
+    """
+    names = case.subject.outputs
+    found = tuple(number for number, name in enumerate(names) if name.endswith(f" +{step}"))
+    if step is not None and not found:
+        raise OptionError(f"There is no step {step} among {', '.join(names)}. Take one of these.")
+    return found
 
 
 def _shown(case: Case, asked: Asked) -> tuple[Shown, ...]:
