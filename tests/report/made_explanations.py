@@ -155,7 +155,7 @@ def forecast(*, windows: int = 40, true: bool = False, heads: int = 3, horizon: 
         "columns": columns,
         "outputs": tuple(f"load +{step + 1}" for step in range(horizon)),
         "classes": (),
-        "worth": ("Skill over persistence on these windows +0.310, R2 0.812; RMSE 1.2 of load.",),
+        "worth": ("Skill on these windows +0.310 over persistence, +0.412 over the mean; RMSE 1.2 of load.",),
         "shown": tuple(shown(number) for number in (0, windows // 2, windows - 1)),
         "windows": names,
         "times": np.stack([times[number : number + length] for number in range(windows)]),
@@ -272,7 +272,9 @@ def signals(*, windows: int = 24, length: int = 2048, channels: int = 4, **more:
         "columns": tuple(f"accelerometer {number}" for number in range(channels)),
         "outputs": CLASSES,
         "classes": CLASSES,
-        "worth": ("Accuracy on these windows 98.5% (the largest class has 40.0%).",),
+        "worth": (
+            "Accuracy on these windows 98.5%, where the largest class has 40.0%; mean recall of 3 classes 97.0%.",
+        ),
         "shown": tuple(shown(number) for number in (0, 5)),
         "windows": names,
         "times": (starts[:, None] + np.arange(length)) / rate,
@@ -287,7 +289,7 @@ def signals(*, windows: int = 24, length: int = 2048, channels: int = 4, **more:
         "bands": (sound, envelope, lines),
         "defects": defects,
         "needed": {"as it is": (0.05, 0.06), "uniform weights": (0.6, 0.7)},
-        "found": {"pool": 0.91, "occlusion": 0.97},
+        "found": {"right": 0.984, "pool": 0.91, "occlusion": 0.97},
         "verdict": ("The attention is used and true: it may be shown to a customer.",),
     }
     return Explanation(**{**made, **more})

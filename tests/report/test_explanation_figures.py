@@ -218,8 +218,12 @@ def test_defects_are_marked_where_they_lie_in_the_spectrum() -> None:
 
 
 def test_names_of_defects_that_lie_near_each_other_do_not_overlap() -> None:
-    for at in (0, 1):
-        boxes = [text.get_window_extent() for text in figures.spectrum(MADE["signals"], at).axes[0].texts]
+    made = MADE["signals"]
+    wide = replace(made.bands[1], low=4 * made.bands[1].low, high=4 * made.bands[1].high)
+    for bands in (made.bands[1], wide):
+        texts = figures.spectrum(replace(made, bands=(bands,))).axes[0].texts
+        boxes = [text.get_window_extent() for text in texts]
+        assert len(boxes) == len(made.defects)
         for number, one in enumerate(boxes):
             assert not any(one.overlaps(other) for other in boxes[number + 1 :])
 
@@ -262,6 +266,114 @@ def test_windows_over_time_have_a_row_each() -> None:
     figure = figures.over_windows(made, "occlusion")
     np.testing.assert_allclose(np.asarray(figure.axes[0].collections[0].get_array()), made.maps["occlusion"])
     assert figure.axes[0].get_yticklabels()[0].get_text() == made.windows[0]
+
+
+def test_one_extreme_window_does_not_make_all_others_pale() -> None:
+    made = MADE["signals"]
+    values = np.random.default_rng(0).random((200, 50))
+    values[7, 3], values[8, 4] = 1000.0, -1000.0
+    wild = replace(
+        made, maps={"occlusion": values}, real=np.ones(values.shape, bool), windows=tuple(map(str, range(200)))
+    )
+    wild = replace(wild, times=np.arange(10_000.0).reshape(200, 50), shown=())
+    figure = figures.over_windows(wild, "occlusion")
+    low, high = figure.axes[0].collections[0].get_clim()
+    np.testing.assert_allclose((low, high), (0, max(np.quantile(values, 0.99), 2 * values.clip(0).mean())))
+    assert high < 2
+    assert figure.axes[0].collections[0].colorbar.extend == "both"
+    calm = replace(wild, maps={"occlusion": np.full(values.shape, 0.02)})
+    mesh = figures.over_windows(calm, "occlusion").axes[0].collections[0]
+    np.testing.assert_allclose(mesh.get_clim(), (0, 0.04))  # an even map is no dark one
+    assert mesh.colorbar.extend == "neither"
+
+
+def test_padding_has_no_part_in_the_colours_of_all_windows() -> None:
+    made = MADE["forecast"]
+    real = np.arange(48) >= 46
+    values = np.where(real, np.linspace(1, 2, 48), 0.0)[None].repeat(12, 0)
+    padded = replace(made, maps={"occlusion": values}, real=real[None].repeat(12, 0))
+    low, high = figures.over_windows(padded, "occlusion").axes[0].collections[0].get_clim()
+    np.testing.assert_allclose((low, high), (0, 2 * values[:, 46:].mean()))
+
+
+def extended(made: Any, **parts: Any) -> Any:
+    """An explanation whose first look over time has more parts."""
+    look = next(one for one in made.looks if one.time is not None)
+    return replace(made, looks=(replace(look, **parts),))
+
+
+def test_weights_of_an_image_stand_over_frequency_in_hertz_and_time() -> None:
+    made = MADE["signals"]
+    image = np.random.default_rng(1).random((8, 9, 128))
+    mesh = drawings(extended(made, image=image))["image-pool"]().axes[0].collections[0]
+    np.testing.assert_allclose(np.asarray(mesh.get_array()), image[made.shown[0].number])
+    up = mesh.get_coordinates()[:, 0, 1]
+    np.testing.assert_allclose(up, np.linspace(0, 6000, 10), rtol=1e-6)  # half the rate of 12 kHz
+    samples = replace(made.shown[0], unit="samples", times=np.arange(2048.0))
+    axes = drawings(replace(extended(made, image=image), shown=(samples,)))["image-pool"]().axes[0]
+    assert axes.get_ylabel() == "line of the spectrum, from frequency 0 on"
+
+
+def test_weights_of_an_image_that_has_no_time_are_not_drawn() -> None:
+    made = extended(MADE["signals"], image=np.ones((8, 9, 128)), time=None)
+    assert "image-pool" not in drawings(made)
+
+
+def test_inputs_have_a_row_each_over_time_by_their_names() -> None:
+    made = MADE["forecast"]
+    weights = np.random.default_rng(2).random((12, 24, 5))
+    more = extended(made, features=weights, channel_names=made.columns, on_columns=True)
+    axes = drawings(more)["features-decoder-attention"]().axes[0]
+    np.testing.assert_allclose(np.asarray(axes.collections[0].get_array()), weights[made.shown[0].number].T)
+    assert [one.get_text().replace("\\", "") for one in axes.get_yticklabels()] == list(made.columns)
+
+
+def test_of_many_inputs_all_are_drawn_and_some_named() -> None:
+    made = MADE["forecast"]
+    weights = np.random.default_rng(2).random((12, 24, 100))
+    more = extended(made, features=weights, channel_names=tuple(f"unit {n + 1}" for n in range(100)))
+    axes = drawings(more)["features-decoder-attention"](language="zh").axes[0]
+    assert np.asarray(axes.collections[0].get_array()).shape == (100, 24)
+    names = [one.get_text() for one in axes.get_yticklabels()]
+    assert len(names) <= 24
+    assert names[:2] == ["单元1", "单元6"]
+
+
+def test_targets_have_a_row_each_in_shares_of_the_whole() -> None:
+    made = replace(MADE["forecast"], outputs=("load +1", "wind +1", "load +2", "wind +2"))
+    weights = np.random.default_rng(2).random((12, 2, 24))
+    axes = drawings(extended(made, targets=weights))["targets-decoder-attention"]().axes[0]
+    np.testing.assert_allclose(np.asarray(axes.collections[0].get_array()), weights[made.shown[0].number])
+    assert [one.get_text() for one in axes.get_yticklabels()] == ["load", "wind"]
+    say = language("en")
+    assert view.target_names(made, 5, say) == list(made.columns)
+    assert view.target_names(made, 3, say) == ["target 1", "target 2", "target 3"]
+
+
+def test_channels_inside_a_network_are_told_from_columns_below_the_bars() -> None:
+    made = extended(MADE["signals"], channels=np.ones((8, 2)), channel_names=("channel 1", "channel 2"))
+    axes = drawings(made)["channels-pool"]().axes[0]
+    assert axes.get_xlabel().endswith("\nchannels inside the network, not columns of the data")
+    assert "inside" not in axes.get_title(loc="left")
+
+
+def test_defects_are_not_marked_where_bands_are_too_wide_to_tell_them_apart() -> None:
+    assert not figures.spectrum(MADE["signals"], 0).axes[0].texts
+
+
+def test_one_band_of_extremes_does_not_make_the_spectrum_flat() -> None:
+    made = MADE["signals"]
+    values = np.array(made.bands[0].values)
+    calm = figures.spectrum(made, 0).axes[0]
+    assert not calm.texts
+    values[:, 0] = np.linspace(-9, 14, len(values))
+    mean = float(values[:, 0].mean())
+    axes = figures.spectrum(replace(made, bands=(replace(made.bands[0], values=values),))).axes[0]
+    low, high = axes.get_ylim()
+    assert mean < high < 4  # every mean can be seen
+    assert low > -1
+    least, most = np.quantile(values[:, 0], (0.05, 0.95))
+    assert {one.get_text() for one in axes.texts} == {f"▲ {most:.3g}", f"▼ −{-least:.3g}"}
 
 
 def test_a_picture_does_not_depend_on_what_was_set_elsewhere() -> None:
@@ -338,6 +450,9 @@ BARE = replace(
         (lambda: figures.heads(BARE, "decoder.attention"), "needs a look with heads"),
         (lambda: figures.horizon(BARE, "decoder.attention"), "weights for each step ahead"),
         (lambda: figures.queries(BARE, "decoder.attention"), "queries and keys"),
+        (lambda: figures.targets(BARE, "decoder.attention"), "weights for each target"),
+        (lambda: figures.features(BARE, "decoder.attention"), "weights of inputs at each step"),
+        (lambda: figures.image(BARE, "decoder.attention"), "over frequency and time"),
         (lambda: figures.curves(BARE), "tested for truth"),
         (lambda: figures.gains(BARE), "tested for truth"),
         (lambda: figures.gains_by_part(MADE["forecast"]), "gains of classes or other parts"),

@@ -14,10 +14,12 @@ import pytest
 
 from heedful.errors import UnknownName
 from heedful.explaining.verdict import verdict
+from heedful.explanation.controls import MAGNITUDE, PERMUTED, RECENCY, SMOOTH
+from heedful.explanation.faithfulness import LEVEL
 from heedful.explanation.readings import WITHOUT
 from heedful.explanation.result import Explanation
 from heedful.explanation.truth import judge
-from heedful.report.explanation import render, save_figures, words, write_page
+from heedful.report.explanation import render, save_figures, sentences, words, write_page
 from heedful.report.language import language
 from report.made_explanations import forecast, gains, signals
 
@@ -77,31 +79,6 @@ def test_the_verdict_comes_first_and_whether_to_show_the_map_before_all() -> Non
     assert headline < read.index("Used: yes.") < read.index("True: no, decoder.attention") < read.index("What mattered")
 
 
-def test_every_line_of_a_verdict_is_translated_and_marked() -> None:
-    say = language("zh")
-    true = forecast(windows=12, true=True)
-    few = replace(FORECAST, truths={"decoder.attention": judge(gains(0.2, groups=3))})
-    weak = judge([replace(row, low=-1.0) if row.control in ("recency", "magnitude") else row for row in gains(0.3)])
-    cases: list[tuple[Explanation, dict[str, Any]]] = [
-        (FORECAST, {"predicts": True, "held_out": True}),
-        (true, {"predicts": False, "held_out": False}),
-        (replace(true, truths={**true.truths, true.chosen: weak}), {"predicts": None, "held_out": None}),
-        (few, {"predicts": True, "held_out": True}),
-        (replace(SIGNALS, usage=FORECAST.usage), {"predicts": True, "held_out": None}),
-        (replace(FORECAST, truths={}, usage=None), {"predicts": True, "held_out": True}),
-    ]
-    for made, options in cases:
-        for line in verdict(made, **options):
-            told = words.told(line.strip(), say)
-            silent = "it forms no weights: by design"  # why a mechanism is silent stays as its room says it
-            left = re.sub(r"[a-z_]+\.attention|pool|--retrain|" + silent + "|mixer", "", told)
-            assert not re.search(r"[A-Za-z]{3,}", left), told
-    marks = dict.fromkeys(
-        mark for mark, _ in words.verdict(replace(FORECAST, verdict=verdict(FORECAST, **cases[0][1])), say)
-    )
-    assert set(marks) == {"good", "warning", ""}
-
-
 def test_why_a_mechanism_weighs_nothing_is_translated() -> None:
     say = language("zh")
     for why in WITHOUT.values():
@@ -120,7 +97,7 @@ def test_a_verdict_is_marked_by_what_it_says() -> None:
         "Show the attention map to a customer: no.": "warning",
         "Show the attention map to a customer: yes, a.": "good",
     }
-    marks = {text: words.verdict(replace(FORECAST, verdict=(text,)), language("en"))[0][0] for text in told}
+    marks = {text: sentences.verdict(replace(FORECAST, verdict=(text,)), language("en"))[0][0] for text in told}
     assert marks == told
 
 
@@ -177,6 +154,69 @@ def test_names_cannot_break_out_of_the_page() -> None:
     html = render(made)
     assert "<script>alert" not in html
     assert len(re.findall(r"</script>", html)) == len(re.findall(r"<script[ >]", html))
+
+
+def controls(made: Explanation, code: str = "en") -> list[list[list[str]]]:
+    """The tables of what maps beat, with their headings."""
+    return [[list(table.heads), *map(list, table.rows)] for table in words.truths(made, language(code))]
+
+
+def test_maps_of_time_and_of_channels_have_tables_of_their_own_with_the_controls_that_they_were_asked() -> None:
+    rows = [replace(row, control=PERMUTED) if row.control == SMOOTH else row for row in gains(0.2)]
+    channels = judge([row for row in rows if row.control != RECENCY])
+    time, other = controls(replace(FORECAST, truths={"gate, channels": channels, **FORECAST.truths}))
+    assert time[0][:3] == ["map over time", "true", "smooth random map"]
+    assert other[0][:3] == ["map of channels or columns", "true", "permuted map"]
+    assert "permuted map" not in time[0]
+    assert "newest first" not in other[0]
+    assert [row[0] for row in time[1:]] == ["bahdanau attention", "occlusion"]
+    assert [row[0] for row in other[1:]] == ["se attention, channels"]
+
+
+def test_a_control_that_was_not_asked_is_a_dash_and_one_without_an_answer_says_so() -> None:
+    few = judge([row for row in gains(0.2, groups=3) if row.control != MAGNITUDE])
+    [table] = controls(replace(FORECAST, truths={"decoder.attention": few, "occlusion": judge(gains(0.3))}))
+    size = table[0].index("size of the input")
+    assert table[1][size] == "–"
+    assert table[1][table[0].index("mean map")] == "cannot be told"
+    assert table[2][size] == "yes"
+
+
+@pytest.mark.parametrize("code", ["en", "zh"])
+def test_levels_of_intervals_are_those_that_were_computed(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heedful.explanation.usage.LEVEL", 0.815)
+    read = text(render(replace(FORECAST, shown=FORECAST.shown[:1]), language=code))
+    told = set(re.findall(r"([\d.]+) ?%(?: interval| 区间)", read))
+    assert told == {f"{100 * LEVEL:g}", "81.5"}
+    say, own = language(code), f"{100 * LEVEL:g}"
+    assert [head for head in words.usage(FORECAST, say).heads if "%" in head] == 2 * [
+        say("explain_heads.interval", level="81.5")
+    ]
+    for table in (words.gains(FORECAST, "occlusion", say), words.agreements(FORECAST, say)):
+        assert say("explain_heads.interval", level=own) in table.heads
+
+
+@pytest.mark.parametrize(("kind", "need"), [("classes", 0.9), ("number", 0.8), ("forecast", 0.8)])
+def test_nothing_follows_from_a_self_test_that_was_not_learned(kind: Any, need: float) -> None:
+    for code in ("en", "zh"):
+        for right, mark in ((need, "good"), (need - 0.01, "warning"), (np.nan, "warning")):
+            made = replace(FORECAST, kind=kind, found={"right": right, "|x|": 0.5})
+            told = words.learned(made, language(code))
+            assert told is not None
+            assert told[0] == mark
+            if code == "en":
+                assert ("Nothing follows" in told[1]) == (mark == "warning")
+                assert ("of the classes right" in told[1]) == (kind == "classes")
+            table = words.found(made, language(code))
+            assert table is not None
+            assert [row[0] for row in table.rows] == [{"en": "size of the input", "zh": "输入的大小"}[code]]
+    assert words.learned(FORECAST, language("en")) is None
+
+
+def test_a_self_test_stands_on_the_page_without_any_tested_map() -> None:
+    html = render(replace(LITTLE, found={"right": 0.3, "occlusion": 0.6}))
+    assert "planted" in Page(html).ids
+    assert "did not learn the planted evidence: R2 0.30 on new windows, at least R2 0.80 is needed" in text(html)
 
 
 def test_sections_come_with_what_they_are_about(pages: dict[tuple[str, str], str]) -> None:

@@ -12,8 +12,10 @@ import matplotlib as mpl
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from heedful.explanation import usage as use
+from heedful.explanation.faithfulness import LEVEL
 from heedful.files import write_whole
-from heedful.report.explanation import view, words
+from heedful.report.explanation import sentences, view, words
 from heedful.report.explanation.live import viewer
 from heedful.report.explanation.pictures import drawings
 from heedful.report.figures.maps import WEIGHTS
@@ -63,9 +65,9 @@ def render(explanation: Explanation, *, language: str = "en") -> str:
         say=say,
         t=say.html,
         explanation=explanation,
-        verdict=words.verdict(explanation, say),
-        worth=[words.told(line, say) for line in explanation.worth],
-        notes=[words.told(line, say) for line in explanation.notes],
+        verdict=sentences.verdict(explanation, say),
+        worth=[sentences.told(line, say) for line in explanation.worth],
+        notes=[sentences.told(line, say) for line in explanation.notes],
         facts=words.facts(explanation, say),
         maps=[view.judged(explanation, name, say) for name in view.order(explanation)],
         overview=[name for name in stills if name.startswith("windows-")],
@@ -73,6 +75,9 @@ def render(explanation: Explanation, *, language: str = "en") -> str:
         needed=words.needed(explanation, say),
         truths=words.truths(explanation, say),
         found=words.found(explanation, say),
+        learned=words.learned(explanation, say),
+        level=words.percent(LEVEL),
+        level_of_use=words.percent(use.LEVEL),
         sanity=words.sanity(explanation, say),
         looks=words.looks(explanation, say),
         silent=words.silent(explanation, say),

@@ -92,13 +92,19 @@ def _save(figure: Figure, kind: str, path: Path) -> None:
 
 
 def _of_looks(explanation: Explanation) -> list[tuple[str, Drawing, str]]:
-    """Names the pictures of single looks: heads, steps of the horizon, queries and keys, channels."""
+    """Names the pictures of single looks: heads, steps ahead, targets, inputs, images, queries, channels."""
     found: list[tuple[str, Drawing, str]] = []
     for look in explanation.looks:
         if explanation.shown and look.heads is not None and look.heads.shape[1] > 1:
             found.append(("heads", figures.heads, look.name))
         if explanation.shown and look.steps is not None and look.steps.shape[1] > 1:
             found.append(("horizon", figures.horizon, look.name))
+        if explanation.shown and look.targets is not None and look.targets.shape[1] > 1:
+            found.append(("targets", figures.targets, look.name))
+        if explanation.shown and look.features is not None and look.features.shape[2] > 1:
+            found.append(("features", figures.features, look.name))
+        if explanation.shown and look.image is not None and look.time is not None:
+            found.append(("image", figures.image, look.name))
         if explanation.shown and view.queries_and_keys(look, 0) is not None:
             found.append(("queries", figures.queries, look.name))
         if look.channels is not None and np.asarray(look.channels).shape[1] > 1:

@@ -245,6 +245,23 @@ def channel_names(look: Look, say: Language) -> list[str]:
     return [say("explain.channel", axis=say.named("dimensions", word), number=number) for word, _, number in apart]
 
 
+def target_names(explanation: Explanation, count: int, say: Language) -> list[str]:
+    """Names so many targets, or columns that are forecast each on its own; by number where they are neither."""
+    targets = list(dict.fromkeys(name.rpartition(" +")[0] or name for name in explanation.outputs))
+    known = next((names for names in (targets, list(explanation.columns)) if len(names) == count), None)
+    return known or [say("explain.target", number=number + 1) for number in range(count)]
+
+
+def rate(shown: Shown) -> float | None:
+    """Gives the samples a second of a window; None where its times are not seconds.
+
+    Unit: Hz.
+    """
+    if shown.unit != "seconds" or len(shown.times) < 2:
+        return None
+    return float((len(shown.times) - 1) / (shown.times[-1] - shown.times[0]))
+
+
 def queries_and_keys(look: Look, number: int) -> np.ndarray | None:
     """Gives what each time looks at in one window, in the mean over all other axes; None where nothing asks."""
     axes = look.axes[1:]

@@ -1,13 +1,15 @@
-"""What the page of an explanation says in words: facts, verdict, and its tables."""
+"""What the page of an explanation says in words: facts, tables, and what its words mean."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from heedful.explanation import faithfulness
+from heedful.explanation import usage as use
+from heedful.explanation.controls import PERMUTED, SMOOTH
 from heedful.report.explanation import view
 from heedful.report.language import signed
 
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
     from heedful.explanation.looks import Look
     from heedful.explanation.result import Explanation
     from heedful.report.language import Language
+
+
+LEARNED = {"classes": 0.9, "forecast": 0.8, "number": 0.8}
+"""What the network of a self-test must reach, of classes right or of R2, for its maps to mean anything."""
+RIGHT = "right"
+"""Under this name `Explanation.found` tells how well the network of the self-test learned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,15 +72,24 @@ def gains(explanation: Explanation, name: str, say: Language) -> Table:
     return Table(heads=_heads(heads, say), rows=rows)
 
 
-def truths(explanation: Explanation, say: Language) -> Table:
-    """Gives the verdict on every tested map, and what it beats by the same rule."""
-    controls = list(dict.fromkeys(key for one in explanation.truths.values() for key in one.beats))
-    heads = (say("explain_heads.map"), say("explain_heads.true"), *(say.named("explain_controls", c) for c in controls))
-    rows = tuple(
-        (view.title(explanation, name, say), answer(one.true, say), *(answer(one.beats.get(c), say) for c in controls))
-        for name, one in explanation.truths.items()
-    )
-    return Table(heads=heads, rows=rows)
+def truths(explanation: Explanation, say: Language) -> list[Table]:
+    """Gives the verdict on every tested map, and what it beats by the same rule: maps over time, then of channels."""
+    made = []
+    for control, head in ((SMOOTH, "map_over_time"), (PERMUTED, "map_of_channels")):
+        chosen = {name: one for name, one in explanation.truths.items() if one.control == control}
+        controls = list(dict.fromkeys(key for one in chosen.values() for key in one.beats))
+        names = (say.named("explain_controls", key) for key in controls)
+        heads = (say(f"explain_heads.{head}"), say("explain_heads.true"), *names)
+        rows = tuple(
+            (
+                view.title(explanation, name, say),
+                answer(one.true, say),
+                *(answer(one.beats[key], say) if key in one.beats else "–" for key in controls),
+            )
+            for name, one in chosen.items()
+        )
+        made.append(Table(heads=heads, rows=rows))
+    return [table for table in made if table.rows]
 
 
 def agreements(explanation: Explanation, say: Language) -> Table:
@@ -131,8 +148,23 @@ def needed(explanation: Explanation, say: Language) -> Table | None:
 
 def found(explanation: Explanation, say: Language) -> Table | None:
     """Gives how well each map finds planted evidence; None where that was not tried."""
-    rows = tuple((view.title(explanation, name, say), f"{value:.3f}") for name, value in explanation.found.items())
+    rows = tuple(
+        (view.title(explanation, name, say), f"{value:.3f}" if np.isfinite(value) else "–")
+        for name, value in explanation.found.items()
+        if name != RIGHT
+    )
     return Table(heads=(say("explain_heads.map"), say("columns.auroc")), rows=rows) if rows else None
+
+
+def learned(explanation: Explanation, say: Language) -> tuple[str, str] | None:
+    """Says whether the network of the self-test learned the planted evidence, and marks it; None where none was."""
+    right = explanation.found.get(RIGHT)
+    if right is None:
+        return None
+    need, of_classes = LEARNED[explanation.kind], explanation.kind == "classes"
+    key, mark = ("explain.did_learn", "good") if right >= need else ("explain.did_not_learn", "warning")
+    told = say("explain.right_share", value=right) if of_classes else signed(f"R2 {right:.2f}")
+    return mark, say(key, right=told, least=f"{percent(need)} %" if of_classes else f"R2 {need:.2f}")
 
 
 def looks(explanation: Explanation, say: Language) -> Table:
@@ -172,49 +204,11 @@ def tables(explanation: Explanation, say: Language) -> list[tuple[str, Table]]:
     return [(title, table) for title, table in made if table.rows]
 
 
-def verdict(explanation: Explanation, say: Language) -> list[tuple[str, str]]:
-    """Gives the lines that say it with how they are marked; whether to show the map to a customer comes first."""
-    lines = [line.strip() for line in explanation.verdict] or [say("explain.no_verdict")]
-    return [(_severity(line), told(line, say)) for line in (lines[-1], *lines[:-1])]
-
-
-def told(line: str, say: Language) -> str:
-    """Translates a line sentence by sentence, and the names of measures and controls within."""
-    text = say("text.space").join(say.sentence(part) for part in _SENTENCES.split(line))
-    if not say.sentences:
-        return text
-    for metric in ("deletion", "insertion"):
-        for name in ("line", "zero", "other", "mean", "noise"):
-            own = say("explain.by", metric=say(f"explain_metrics.{metric}"), filling=view.filling(name, say))
-            text = text.replace(f"{metric} by {name}", own)
-    text = _INTERVAL.sub(lambda found: say("explain.between", low=found[1], high=found[2]), text)
-    for name in _CONTROLS:
-        text = text.replace(name, say.named("explain_controls", name))
-    for name in _OTHERS:
-        text = text.replace(name, say.named("explain_others", name))
-    return text
-
-
-_CONTROLS = ("smooth random", "permuted", "shifted", "another window", "mean map", "recency", "magnitude")
-_OTHERS = ("untrained networks", "networks trained on shuffled labels", "networks trained from other seeds")
-_SENTENCES = re.compile(r"(?<=\.) (?=[A-Z-])")
-_INTERVAL = re.compile(r"\(([+−][\d.]+) to ([+−][\d.]+)\)")
-_GOOD = re.compile(r"(Used|Needed|True|Show .*): yes\b|Learned: .*: what it shows was learned\.")
-_BAD = re.compile(
-    r"The (network does not predict|windows were trained)|(Used|Needed|True|Show .*): no\b|Fixed: yes"
-    r"|That .* tells as much|Learned: .*: (nothing need be learned|another seed shows another)"
-)
-
-
-def _severity(line: str) -> str:
-    """Says how a line is marked: as good, as a warning, or not at all."""
-    return "good" if _GOOD.match(line) else "warning" if _BAD.match(line) else ""
-
-
 def glossary(explanation: Explanation, say: Language) -> list[tuple[str, str]]:
     """Explains the words of the page that stand on it."""
     metrics = ("deletion", "insertion", "comprehensiveness", "sufficiency") if explanation.truths else ()
-    found = [(say(f"explain_metrics.{name}"), say(f"explain_meanings.{name}")) for name in metrics]
+    at = percent(faithfulness.AT)
+    found = [(say(f"explain_metrics.{name}"), say(f"explain_meanings.{name}", at=at)) for name in metrics]
     rest = ("filling", "random", "other", "magnitude") if explanation.truths else ()
     return found + [
         (say(f"explain_words.{name}"), say(f"explain_meanings.{name}"))
@@ -234,7 +228,8 @@ def usage(explanation: Explanation, say: Language) -> Table:
         )
         for one in view.replacements(explanation)
     )
-    return Table(heads=_heads(("weights", "moved", "interval_wide", "loss", "interval_wide"), say), rows=rows)
+    heads = _heads(("weights", "moved", "interval", "loss", "interval"), say, use.LEVEL)
+    return Table(heads=heads, rows=rows)
 
 
 def _effective(one: Look, say: Language) -> str:
@@ -276,5 +271,14 @@ def answer(value: bool | None, say: Language) -> str:
     return say("explain.unknown") if value is None else say("text.yes") if value else say("text.no")
 
 
-def _heads(names: Sequence[str], say: Language) -> tuple[str, ...]:
-    return tuple(say(f"explain_heads.{name}") for name in names)
+def percent(share: float) -> str:
+    """Writes a share in per cent.
+
+    >>> percent(0.95)
+    '95'
+    """
+    return f"{100 * share:.4g}"
+
+
+def _heads(names: Sequence[str], say: Language, level: float = faithfulness.LEVEL) -> tuple[str, ...]:
+    return tuple(say(f"explain_heads.{name}", level=percent(level)) for name in names)

@@ -62,8 +62,10 @@ def channels(explanation: Explanation, name: str, *, language: Language | str = 
     if look.channels is None:
         raise OptionError(f"channels needs a look with weights of channels, got {name!r} without any. Draw `window`.")
     figure = bars(look.channels, view.channel_names(look, say), say)
-    title = say("explain.channels_of", name=view.title(explanation, name, say))
-    figure.axes[0].set_title(plain(title if look.on_columns else title + say("looks.inner"), 110))
+    axes = figure.axes[0]
+    axes.set_title(plain(say("explain.channels_of", name=view.title(explanation, name, say)), 100))
+    if not look.on_columns:
+        axes.set_xlabel("\n".join([axes.get_xlabel(), say("explain.inner")]))
     return figure
 
 

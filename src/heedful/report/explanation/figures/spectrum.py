@@ -27,7 +27,8 @@ _NEAR = 0.07  # share of the axis that a name takes
 def spectrum(explanation: Explanation, at: int = 0, *, language: Language | str = "en") -> Figure:
     """Draws how much the answers lose when frequencies are taken away: mean, and the middle 90 % of windows.
 
-    Bands are drawn over the spectrum, with the lines of a bearing's defects marked; single lines are drawn as bars.
+    Bands are drawn over the spectrum, with the lines of a bearing's defects marked in that of the envelope, whose bands
+    can tell them apart; single lines are drawn as bars.
 
     Args:
         explanation: what was found.
@@ -55,7 +56,8 @@ def spectrum(explanation: Explanation, at: int = 0, *, language: Language | str 
     axes = figure.subplots()
     values, low, high = (np.asarray(one, dtype=np.float64) for one in (bands.values, bands.low, bands.high))
     _profile(axes, values, np.append(low, high[-1]), say)
-    marked = _marked(axes, dict(explanation.defects), float(low[0]), float(high[-1]))
+    lines = dict(explanation.defects) if bands.envelope else {}
+    marked = _marked(axes, lines, float(low[0]), float(high[-1]))
     axes.locator_params(axis="x", nbins=8)
     axes.set_xlabel(say("explain.hertz_envelope") if bands.envelope else say("axis.hertz"))
     axes.set_ylabel(say("explain.importance"))
@@ -91,6 +93,27 @@ def _profile(axes: Axes, values: np.ndarray, ends: np.ndarray, say: Language) ->
     axes.stairs(mean, ends, color=INK, linewidth=1.4, baseline=None, label=say("explain.mean"))
     axes.axhline(0, color=MUTED, linewidth=0.7)
     axes.margins(x=0)
+    _bounded(axes, mean, least, most, (ends[1:] + ends[:-1]) / 2)
+
+
+def _bounded(axes: Axes, mean: np.ndarray, least: np.ndarray, most: np.ndarray, at: np.ndarray) -> None:
+    """Cuts a picture where few bands reach far beyond all others, and writes how far at an arrow."""
+    low, high = min(0.0, *mean, np.percentile(least, 3)), max(0.0, *mean, np.percentile(most, 97))
+    room = 0.12 * (high - low)
+    if most.max() - least.min() < 2 * (high - low):
+        return
+    axes.set_ylim(low - room, high + room)
+    for values, beyond, arrow, side in ((most, most > high + room, "▲", 0.98), (least, least < low - room, "▼", 0.02)):
+        for place in np.flatnonzero(beyond):
+            axes.annotate(
+                f"{arrow} {values[place]:.3g}".replace("-", "−"),
+                (at[place], side),
+                xycoords=("data", "axes fraction"),
+                xytext=(8, 0),
+                textcoords="offset points",
+                va="top" if arrow == "▲" else "bottom",
+                fontsize=8,
+            )
 
 
 def _marked(axes: Axes, lines: Mapping[str, float], first: float, last: float) -> int:
