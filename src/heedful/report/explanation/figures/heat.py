@@ -13,6 +13,7 @@ from heedful.errors import OptionError
 from heedful.report.explanation import view
 from heedful.report.explanation.figures.style import (
     SHADES,
+    SIGNED,
     WIDTH,
     darkest,
     drawn,
@@ -36,6 +37,8 @@ ROWS, ACROSS = 400, 1_400
 """Fields with more cells are averaged over neighbours."""
 NAMED = 24
 """Rows that are named one by one, at most."""
+AGAINST = 0.05
+"""Share of the largest importance below 0 beyond which what speaks against an answer has a colour of its own."""
 EXTREMES = (1, 99)
 """Percentiles of a map of all windows beyond which one colour serves."""
 
@@ -247,7 +250,12 @@ def _field(
 ) -> None:
     """Draws a field and the bar of its colours, with arrows where values lie beyond the ends that are given."""
     low, high = ends or (min(0.0, float(np.nanmin(values, initial=0.0))), darkest(values))
-    mesh = axes.pcolormesh(x, y, values, cmap=SHADES, vmin=low, vmax=high, linewidth=0, rasterized=True)
+    colours = SHADES
+    if low < -AGAINST * high:
+        # What speaks against an answer must not look like what is merely small.
+        colours, high = SIGNED, max(high, -low)
+        low = -high
+    mesh = axes.pcolormesh(x, y, values, cmap=colours, vmin=low, vmax=high, linewidth=0, rasterized=True)
     beyond = (bool(np.nanmin(values, initial=low) < low), bool(np.nanmax(values, initial=high) > high))
     extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[beyond]
     options: dict[str, Any] = {"aspect": 30, "pad": 0.02, "extend": extend, "extendfrac": 0.04}

@@ -38,6 +38,9 @@ STRETCHES = 700
 _STOPS: list[Any] = [tuple(stop) for stop in WEIGHTS]
 SHADES = LinearSegmentedColormap.from_list("weights", _STOPS)
 """One hue from light to dark, so that its order survives grey printing."""
+_AGAINST = ["#d9822b", "#f7ddc0", "#f8fafc"]
+SIGNED = LinearSegmentedColormap.from_list("signed", [*_AGAINST, *(colour for _, colour in _STOPS[-2:])])
+"""From what speaks against an answer, in a light orange, over nothing in white to what speaks for it."""
 # Of marks a year, month, day, hour, minute or second apart; without names of months, which have a language.
 _STAMPS = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S.%f"]
 _FIRSTS = ["", "%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M"]
@@ -181,11 +184,13 @@ def thinned(cell_ends: np.ndarray, size: int) -> np.ndarray:
 def darkest(values: np.ndarray) -> float:
     """Gives the weight that is drawn darkest: the largest, at least twice the mean, so that an even map is no dark one.
 
-    >>> darkest(np.array([0.0, 0.0, 3.0])), darkest(np.array([1.0, 1.0]))
-    (3.0, 2.0)
+    Where what speaks against an answer is larger than all that speaks for it, that much: what is small stays pale.
+
+    >>> darkest(np.array([0.0, 0.0, 3.0])), darkest(np.array([1.0, 1.0])), darkest(np.array([-4.0, 0.1]))
+    (3.0, 2.0, 4.0)
     """
-    shown = np.clip(np.nan_to_num(values), 0, None)
-    return float(max(shown.max(initial=0.0), 2 * shown.mean())) or 1.0
+    known = np.nan_to_num(values)
+    return float(max(np.abs(known).max(initial=0.0), 2 * np.clip(known, 0, None).mean())) or 1.0
 
 
 def share(values: np.ndarray) -> np.ndarray:
