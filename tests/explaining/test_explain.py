@@ -172,7 +172,7 @@ def test_a_network_that_does_not_predict_is_refused_but_for_anyway(bundle, table
         ({"window": 1, "at": "2024-02-18"}, OptionError, "got both"),
         ({"of_class": "IR"}, OptionError, "knows no class"),
         ({"label": "x"}, OptionError, "about recordings"),
-        ({"windows": 3}, OptionError, "windows from 20"),
+        ({"windows": 3}, OptionError, "at least 20 windows"),
         ({"formats": ("gif",)}, UnknownName, "gif"),
         ({"language": "xx"}, UnknownName, "xx"),
         ({"bearing": (9, 7.94)}, OptionError, "bearing needs"),

@@ -133,6 +133,98 @@ def test_values_add_up_to_the_score_above_the_baseline_and_the_gap_says_how_near
     assert coarse.gap.max() > 1e-2
 
 
+class Targets(nn.Module):
+    """Forecasts y and -y, each so many times, of which y is 5 tanh of what stands at sample 3."""
+
+    def __init__(self, times: int = 1) -> None:
+        super().__init__()
+        self.times = times
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = 5 * torch.tanh(x[:, 3, :1])
+        return torch.cat((y, -y), 1).repeat(1, self.times)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("method", [integrated_gradients, gradient_input])
+def test_targets_that_cancel_each_other_are_explained(method: Callable[[Subject], Attribution], times: int) -> None:
+    x = drawn(100, 8, 2)
+    one = subject_of(Targets(times), x)
+    found = method(one)
+    sizes = found.over_time()
+    assert (sizes[:, [0, 1, 2, 4, 5, 6, 7]] == 0).all()
+    y = 5 * torch.tanh(x[:, 3, 0])
+    slope = y if method is integrated_gradients else x[:, 3, 0] * (5 - y.square() / 5)
+    whole = slope.abs() / y.std(correction=0) * (2 * times) ** 0.5
+    if times == 1:
+        torch.testing.assert_close(sizes[:, 3], whole.float(), rtol=1e-4, atol=1e-6)
+    else:  # four draws of signs a window: the mean over windows is within 15 %
+        assert float((sizes[:, 3].square() / whole.square()).mean()) == pytest.approx(1, abs=0.15)
+    assert found.passes_per_window <= 100
+    if method is integrated_gradients:
+        assert found.gap.max() < 1e-2
+
+
+def test_each_value_counts_in_its_own_deviations() -> None:
+    class Two(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.stack((x[:, 1, 0], 1000 * x[:, 2, 0]), 1)
+
+    x = drawn(50, 4, 1)
+    for method in (integrated_gradients, gradient_input):
+        sizes = method(subject_of(Two(), x)).over_time()
+        expected = x[..., 0].abs() / x[..., 0].std(0, correction=0)
+        torch.testing.assert_close(sizes[:, 1:3], expected[:, 1:3].float())
+        assert (sizes[:, [0, 3]] == 0).all()
+
+
+def test_one_value_of_several_keeps_its_sign_and_adds_up() -> None:
+    x = drawn(30, 8, 2)
+    one = subject_of(Targets(), x, of=(1,))
+    found = integrated_gradients(one)
+    y = -5 * torch.tanh(x[:, 3, 0])
+    torch.testing.assert_close(found.values.sum((1, 2)), (y / y.std(correction=0)).float(), rtol=1e-4, atol=1e-5)
+    assert found.gap.max() < 1e-4
+    settled = one.settled()
+    told = attr.IntegratedGradients(settled.score).attribute(
+        x, torch.zeros_like(x), additional_forward_args=torch.arange(30), n_steps=32, method="gausslegendre"
+    )
+    close(found, told)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 30])
+def test_no_number_of_values_costs_more_than_a_hundred_passes(count: int) -> None:
+    class Many(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.sum((1, 2))[:, None] * torch.arange(1, count + 1)
+
+    one = subject_of(Many(), torch.randn(6, 96, 2))
+    for method, most in ((integrated_gradients, 100), (gradient_input, 10), (occlusion, 100)):
+        assert method(one).passes_per_window <= most
+
+
+def test_a_score_of_several_values_is_refused_with_advice() -> None:
+    one = subject_of(Targets(), drawn(5, 8, 2))
+    rows = torch.arange(5)
+    with pytest.raises(OptionError, match="needs the deviation of its values, got none. Take subject.settled"):
+        one.scores(one.x, rows)
+    with pytest.raises(OptionError, match="one value that is meant, got 2. Take subject.scores"):
+        one.settled().score(one.x, rows)
+    assert one.settled().scores(one.x, rows).shape == (5, 2)
+
+
+def test_values_that_never_change_do_not_drown_the_others() -> None:
+    class Flat(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.stack((x[:, 1, 0], 0 * x[:, 2, 0] + 1e-3), 1)
+
+    x = drawn(6, 4, 1)
+    one = subject_of(Flat(), x).settled()
+    assert one.deviation[1] == 1
+    alone = subject_of(Flat(), x[:1]).settled()
+    assert alone.deviation.tolist() == [1, 1]
+
+
 def test_batches_change_nothing(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = [method(subject).values for method in (integrated_gradients, gradient_input, occlusion)]
     monkeypatch.setattr("heedful.explanation.subject.NUMBERS", 60 * 24)  # 24 windows at once, 3 where they go back

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from heedful import attention
 from heedful.errors import OptionError
 from heedful.explanation.looks import Look, looks, mechanism_name
 from heedful.explanation.subject import Subject
+from heedful.explanation.units import ChannelUnits
 from heedful.models import compose
 from heedful.models.controls import placebo as placebo_of
 from heedful.models.controls import placed, placements
@@ -231,13 +233,35 @@ def test_where_the_last_state_is_read_only_the_last_query_counts() -> None:
 
 
 def test_where_all_states_are_read_queries_count_as_the_answer_depends_on_them() -> None:
-    subject = forecast(Plan(recurrence=GRU, attention=Attention(name="multi_head"), decoder=Flatten()))
+    of = (0, 2, 5)
+    subject = replace(forecast(Plan(recurrence=GRU, attention=Attention(name="multi_head"), decoder=Flatten())), of=of)
     (look,) = looks(subject)
-    weights = subject.net.decoder.output.weight  # type: ignore[union-attr]
-    # The answer is the mean of all steps of the horizon, and linear in the states.
-    by = torch.unflatten(weights.detach().mean(0), 0, (12, 16)).norm(dim=1)
+    # Each answer is linear in the states.
+    weights = subject.net.decoder.output.weight.detach()[list(of)]  # type: ignore[union-attr]
+    scaled = weights / subject.undisturbed()[:, list(of)].std(0, correction=0).unsqueeze(1)
+    by = torch.unflatten(scaled, 1, (12, 16)).square().sum((0, 2)).sqrt()
     expected = np.einsum("bnqk,q->bk", look.weights, (by / by.sum()).numpy()) / look.weights.shape[1]
     np.testing.assert_allclose(look.time, expected, rtol=1e-4)
+
+
+class Opposed(nn.Module):
+    """Forecasts two targets, of which one is the other turned round, from two pooled vectors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = attention.create("scaled_dot", 3)
+        self.output = nn.Linear(3, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second = self.output(self.pool(x, x[:, 0])), self.output(self.pool(x, x[:, 1]))
+        return torch.cat((first + 3 * second, -first - 3 * second), 1)
+
+
+def test_targets_that_cancel_still_say_which_pass_counts() -> None:
+    torch.manual_seed(0)
+    subject = replace(bare(Opposed().eval(), torch.randn(4, 5, 3)), classes=(), truth=torch.zeros(4, 2))
+    (look,) = looks(subject)
+    np.testing.assert_allclose(look.time, (look.weights[:, 0] + 3 * look.weights[:, 1]) / 4, rtol=1e-4)
 
 
 def test_steps_of_a_decoder_that_are_not_asked_about_do_not_count() -> None:
@@ -319,22 +343,75 @@ def test_effective_number_of_positions_is_known() -> None:
     np.testing.assert_array_equal(mean.padding, 0)
 
 
-def test_weight_on_padding_is_told() -> None:
-    class Careless(attention.MECHANISMS["mean"]):  # type: ignore[misc, name-defined]
-        def weigh(self, states: Tensor, mask: Tensor | None = None, query: Tensor | None = None) -> Tensor:
-            return super().weigh(states, None, query)
+class Careless(nn.Module):
+    """Takes the mean over all steps of a map, whatever the lengths are, at so many samples a step."""
 
+    def __init__(self, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(3, 4, 2 * stride - 1, stride, padding=stride - 1)
+        self.gate = attention.create("sse", 4)
+        self.pool = attention.create("mean", 4)
+        self.output = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return self.output(self.pool(self.gate(self.conv(x.transpose(1, 2))).transpose(1, 2)))
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_a_network_that_ignores_lengths_is_told_to_look_at_padding(stride: int) -> None:
+    torch.manual_seed(0)
+    lengths = torch.tensor([40, 20, 21, 8])
+    subject = replace(bare(Careless(stride).eval(), torch.randn(4, 40, 3)), beside=(lengths,))
+    gate, pool = looks(subject)
+    steps, real = 40 // stride, -(-lengths.numpy() // stride)
+    for look in (gate, pool):
+        np.testing.assert_array_equal(look.real.sum(1), real)
+    np.testing.assert_allclose(pool.padding, 1 - real / steps, rtol=1e-5)
+    np.testing.assert_allclose(pool.effective, real, rtol=1e-5)
+    assert (gate.effective <= real + 1e-6).all()
+    w = gate.weights[:, 0] * (np.arange(steps) >= real[:, None])
+    np.testing.assert_allclose(gate.padding, w.sum(1) / gate.weights[:, 0].sum(1), rtol=1e-5)
+
+
+def test_channels_of_a_cell_are_means_over_steps_that_are_real_by_the_lengths() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.pool = Careless(3)
-            self.output = nn.Linear(3, 2)
+            self.cell = attention.create("ele_att_gru", 3, hidden=4)
+            self.output = nn.Linear(4, 2)
 
-        def forward(self, x: Tensor) -> Tensor:
-            return self.output(self.pool(x, lengths=torch.full((len(x),), 6)))
+        def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+            return self.output(self.cell(x)[:, -1])
 
-    (look,) = looks(bare(Net().eval(), torch.randn(4, 8, 3)))
-    np.testing.assert_allclose(look.padding, 0.25, rtol=1e-6)
+    torch.manual_seed(0)
+    lengths = torch.tensor([8, 5, 3, 8])
+    (look,) = looks(replace(bare(Net().eval(), torch.randn(4, 8, 3)), beside=(lengths,)))
+    for window, length in enumerate(lengths.tolist()):
+        np.testing.assert_allclose(look.channels[window], look.weights[window, :length].mean(0), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("subject", "of"),
+    [
+        (lambda: forecast(Plan(stem=Identity(), map_attention=Attention(name="se"), recurrence=GRU)), "columns"),
+        (lambda: forecast(Plan(recurrence=Recurrence(kind="da_rnn_input"))), "columns"),
+        (lambda: signals("cnn-lstm+se@conv1"), "map"),
+        (lambda: signals("cnn-lstm+simam@conv1"), "map"),
+        (lambda: signals("spectrogram-cnn+se@block1", window=256), "map"),
+        (lambda: signals("cnn-lstm+tpa@pool"), "states"),
+        (lambda: signals("cnn-lstm+ele_att_gru@lstm"), "inputs"),
+        (lambda: signals("cnn-lstm+gate_channel_lstm@lstm"), "units"),
+        (lambda: signals("cnn-lstm+tpa_lstm@lstm"), "units"),
+        (lambda: signals("cnn-lstm+additive@pool"), ""),
+    ],
+)
+def test_looks_say_what_their_channels_are_channels_of(subject: Callable[[], Subject], of: str) -> None:
+    told = subject()
+    (look,) = looks(told)
+    assert look.channels_of == of
+    if of in ("map", "states", "inputs"):
+        units = ChannelUnits(told, told.net.get_submodule(look.module))
+        assert units.real.shape == look.channels.shape
 
 
 def test_gates_on_the_input_name_its_columns_and_gates_deep_inside_do_not() -> None:
@@ -380,8 +457,9 @@ def test_attention_on_an_image_hands_on_all_of_its_weight(name: str) -> None:
 def test_many_weights_are_folded_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     subject = forecast(Plan(recurrence=GRU, attention=Attention(name="multi_head")))
     (whole,) = looks(subject)
-    monkeypatch.setattr("heedful.explanation.looks.KEPT", 100)
-    monkeypatch.setattr("heedful.explanation.looks._AT_ONCE", 8 * 12 * 12 * 3)
+    module = sys.modules[Look.__module__]  # its name in the package is that of the function
+    monkeypatch.setattr(module, "KEPT", 100)
+    monkeypatch.setattr(module, "_AT_ONCE", 8 * 12 * 12 * 3)
     (folded,) = looks(subject)
     assert whole.weights is not None
     assert folded.weights is None

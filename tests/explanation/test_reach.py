@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -159,6 +160,46 @@ def test_frames_are_spread_over_what_is_real_of_a_window() -> None:
         inner = np.arange(length // 5, length - length // 5)
         hop = (length - 128) / 60  # of 61 frames of 128 samples, of which each step holds eight
         np.testing.assert_allclose(over[row, inner], ((inner - 63.5) / hop - 3.5) / 8, atol=0.1)
+
+
+def test_middles_move_with_the_length_where_steps_are_spread_over_what_is_real() -> None:
+    lengths = np.array([2048, 2048, 1024, 700])
+    found = of_signals("spectrogram-cnn+additive@pool", 2048, lengths=lengths.tolist())
+    middles = found.middles(lengths)
+    for row, length in enumerate(lengths):
+        hop = (length - 128) / 60  # of 61 frames of 128 samples, of which each step holds eight
+        expected = np.clip(63.5 + hop * (8 * np.arange(found.steps) + 3.5), 0, length - 1)
+        np.testing.assert_allclose(middles[row], expected, atol=length / 100)
+    np.testing.assert_allclose(middles[0], found.centres)
+    assert found.real(lengths).all()
+
+
+@pytest.mark.parametrize("arm", ["wdcnn+sse@block2", "resnet1d+sse@block2", "inception-time+sse@module3"])
+@pytest.mark.parametrize("window", [96, 101])
+def test_steps_that_stand_for_real_samples_are_those_that_networks_leave_unmasked(arm: str, window: int) -> None:
+    lengths = [window, 1, 31, 32, 33, 64, 65, window - 1]
+    subject = signals(arm, window, lengths=lengths[:4])
+    subject = replace(
+        subject,
+        x=torch.randn(8, window, 1),
+        beside=(torch.tensor(lengths),),
+        truth=torch.zeros(8, dtype=torch.long),
+        groups=np.arange(8),
+    )
+    module = f"attention.{arm.split('@')[1]}"
+    told: list[Tensor] = []
+    gate = subject.net.get_submodule(module)
+    hook = gate.register_forward_pre_hook(lambda _, args, named: told.append(named["mask"]), with_kwargs=True)
+    subject.undisturbed()
+    hook.remove()
+    np.testing.assert_array_equal(reach(subject, module).real(np.array(lengths)), told[0].numpy())
+
+
+def test_lines_of_a_spectrum_are_all_real_and_have_no_middles() -> None:
+    found = of_signals("order-envelope+sse@map", 256)
+    assert found.real(np.array([256, 100])).all()
+    with pytest.raises(OptionError, match="Look at the lines"):
+        found.middles(np.array([256]))
 
 
 def test_a_shorter_window_has_fewer_steps_of_the_same_stride() -> None:

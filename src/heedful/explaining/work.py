@@ -143,7 +143,7 @@ def _meant(case: Case, asked: Asked) -> Subject:
         code = subject.classes.index(asked.of_class)
         return replace(subject, picked=torch.full((len(subject),), code, dtype=torch.long))
     if asked.step is not None:
-        return replace(subject, of=check_step(case, asked.step))
+        return replace(subject, of=check_step(case, asked.step)).settled()
     return subject.settled()
 
 

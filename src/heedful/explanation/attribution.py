@@ -80,7 +80,8 @@ def integrated_gradients(
 
     The integral is a Gauss-Legendre sum. The values of a window add up to score(x) - score(x') up to its error, which
     `gap` gives; it stays large where the network jumps on the way, as one that brings each window to the same level
-    does at 0. Samples of padding stay as they are.
+    does at 0. Samples of padding stay as they are. Where several values are meant, a_i is the root of the sum of
+    squares over what `Subject.scores` gives, so that none cancels another, `gap` likewise, and nothing adds up.
 
     Paper:   Sundararajan et al., "Axiomatic Attribution for Deep Networks", ICML 2017, arXiv:1703.01365v2, sections 3
              and 5.
@@ -88,7 +89,8 @@ def integrated_gradients(
 
     Args:
         subject: what is explained.
-        steps: nodes of the sum; each costs 3 passes.
+        steps: nodes of the sum, each of 3 passes; fewer where R numbers are explained, each of 1 + 2 R passes, so that
+            the cost is the same.
         baseline: "zero" is the mean of the train rows, "mean" that of the window itself, column by column.
 
     Shape:   values (n, T, F), gap (n,).
@@ -98,22 +100,25 @@ def integrated_gradients(
         raise OptionError(f"integrated_gradients needs a step at least, got {steps}. Take 32.")
     begun, subject = subject.meter.passed, subject.settled()
     x, start = subject.x, _baseline(subject, baseline)
+    steps = max(1, 3 * steps // (1 + 2 * subject.scored))
     nodes, weights = (torch.from_numpy(one / 2).to(x) for one in np.polynomial.legendre.leggauss(steps))
-    total = torch.zeros_like(x)
+    total = x.new_zeros(len(x), subject.scored, *x.shape[1:])
     for some in _pieces(subject, len(x) * steps):
         pairs = torch.arange(some.start, some.stop, device=x.device)
         rows, step = pairs // steps, pairs % steps
         point = start[rows].lerp(x[rows], (0.5 + nodes[step])[:, None, None])
-        total.index_add_(0, rows, _gradient(subject, point, rows) * weights[step][:, None, None])
-    values = _within(subject, total * (x - start))
-    gap = values.sum((1, 2)) - (_scores(subject, x) - _scores(subject, start))
-    return _found(subject, "integrated gradients", values, begun, gap=gap.abs().float())
+        total.index_add_(0, rows, _gradients(subject, point, rows) * weights[step][:, None, None, None])
+    values = _within(subject, total * (x - start).unsqueeze(1))
+    gap = values.sum((2, 3)) - (_scores(subject, x) - _scores(subject, start))
+    return _found(subject, "integrated gradients", _joined(values), begun, gap=gap.norm(dim=1).float())
 
 
 def gradient_input(subject: Subject) -> Attribution:
     r"""Multiplies the gradient of the score by the input: what each sample does if the network were linear.
 
         a_i = x_i \partial score(x) / \partial x_i
+
+    Where several values are meant it is the root of the sum of squares over what `Subject.scores` gives.
 
     Paper:   Shrikumar et al., "Not Just a Black Box", arXiv:1605.01713v3, section 3.
     Differs: nothing.
@@ -127,15 +132,22 @@ def gradient_input(subject: Subject) -> Attribution:
     found = []
     for some in _pieces(subject, len(subject)):
         rows = torch.arange(some.start, some.stop, device=subject.x.device)
-        found.append(subject.x[rows] * _gradient(subject, subject.x[rows], rows))
-    return _found(subject, "gradient x input", _within(subject, torch.cat(found)), begun)
+        slopes = _gradients(subject, subject.x[rows], rows)
+        found.append(_joined(_within(subject, subject.x[rows].unsqueeze(1) * slopes, rows)))
+    return _found(subject, "gradient x input", torch.cat(found), begun)
 
 
-def _gradient(subject: Subject, x: Tensor, rows: Tensor) -> Tensor:
+def _gradients(subject: Subject, x: Tensor, rows: Tensor) -> Tensor:
+    """Gives the gradient of each number that is explained (B, R, T, F)."""
     with differentiable(subject.net):
         leaf = x.detach().requires_grad_()
-        (found,) = torch.autograd.grad(subject.score(leaf, rows).sum(), leaf)
-    return found.detach()
+        found = [one for (one,) in subject.slopes(subject.scores(leaf, rows), [leaf])]
+    return torch.stack(found, 1)
+
+
+def _joined(values: Tensor) -> Tensor:
+    """Joins what each number says (n, R, T, F) to one value of each place; that of a single number keeps its sign."""
+    return values.squeeze(1) if values.shape[1] == 1 else values.norm(dim=1)
 
 
 def _baseline(subject: Subject, name: str) -> Tensor:
@@ -189,7 +201,7 @@ def occlusion(
     Raises:  OptionError for a width or stride that leaves samples out; UnknownName for another filling.
     """
     _check(filling, columns)
-    begun, subject = subject.meter.passed, subject.settled()
+    begun, subject = subject.meter.passed, subject.settled() if subject.classes else subject
     x, slots = subject.x, subject.x.shape[2] if columns == "each" else 1
     width, stride = _sizes_of(subject.window, slots, width, stride)
     lengths = subject.lengths.to(x.device)
@@ -216,7 +228,7 @@ def occlusion(
 
 def standing(subject: Subject) -> Tensor:
     """Gives what `fallen` compares with: the score of each class that is meant (n,), or all values (n, K)."""
-    return _scores(subject, subject.x) if subject.classes else subject.undisturbed()
+    return _scores(subject, subject.x).squeeze(1) if subject.classes else subject.undisturbed()
 
 
 @torch.no_grad()
@@ -238,7 +250,7 @@ def fallen(subject: Subject, x: Tensor, rows: Tensor, before: Tensor) -> Tensor:
 @torch.no_grad()
 def _scores(subject: Subject, x: Tensor) -> Tensor:
     rows = torch.arange(len(subject), device=x.device)
-    return torch.cat([subject.score(x[some], rows[some]) for some in subject.chunks(len(subject))])
+    return torch.cat([subject.scores(x[some], rows[some]) for some in subject.chunks(len(subject))])
 
 
 def _check(filling: str, columns: str) -> None:
@@ -288,8 +300,10 @@ def _real(subject: Subject) -> Tensor:
     return subject.real.to(subject.x.device)
 
 
-def _within(subject: Subject, values: Tensor) -> Tensor:
-    return values.masked_fill(~_real(subject).unsqueeze(-1), 0.0)
+def _within(subject: Subject, values: Tensor, rows: Tensor | None = None) -> Tensor:
+    """Puts 0 on padding of (B, R, T, F)."""
+    real = _real(subject) if rows is None else _real(subject)[rows]
+    return values.masked_fill(~real[:, None, :, None], 0.0)
 
 
 def _found(

@@ -32,6 +32,9 @@ _GATES = "effective number of weights normalised to sum to one"
 class Look:
     """What one mechanism, or one part of it, weighs in each window; what it does not speak of is None.
 
+    Which steps are real is told by the lengths of the windows, not by what the mechanism makes of them, so that one
+    that looks at padding is found out.
+
     Args:
         name: the mechanism's place in the network, and its part where it forms several weights.
         module: path of the module.
@@ -48,10 +51,13 @@ class Look:
         lines: of the rows of an image from frequency 0 to half the rate, or of steps that are no times.
         image: of each place of an image over frequency and time.
         channels: of channels, groups of them, or numbers of a state.
+        channels_of: what these are channels of: "columns" of the input; "map" or "states" that the mechanism reads,
+            "inputs" that a cell reads at each step, all of which can be taken away where they are read; "groups" of
+            channels; or "units" that the mechanism itself holds. Empty where there are none.
         features: of each input or unit at each step.
         channel_names: of `channels`: of columns where the mechanism stands on the input itself, else numbered.
         on_columns: whether its channels are the columns.
-        real: which steps are real.
+        real: which steps are real, by the lengths of the windows; None where nothing depends on it.
         sums: whether the weights over time (or lines) sum to one.
         effective: effective number of places exp(-sum p ln p), of weights normalised to sum to one where they do not;
             of channels where there is no time.
@@ -80,6 +86,7 @@ class Look:
     image: np.ndarray | None = None
     channels: np.ndarray | None = None
     features: np.ndarray | None = None
+    channels_of: str = ""
     channel_names: tuple[str, ...] = ()
     on_columns: bool = False
     real: np.ndarray | None = None
@@ -140,25 +147,29 @@ def looks(subject: Subject) -> tuple[Look, ...]:
     parts = parts_of(first, 1)
     slopes = any(part.copies > 1 or len(part.passes) > 1 or part.first.asking for part in parts)
     subject = subject.settled() if slopes else subject
+    behind = {path: reach(subject, path) for path in dict.fromkeys(part.path for part in parts if part.placed)}
+    real = {path: torch.from_numpy(one.real(subject.lengths.cpu().numpy())) for path, one in behind.items()}
     numbers = sum(one.weights.numel() for one in first.maps.values())
     batch = max(1, min(subject.batch // (_GRADIENTS if slopes else 1), _AT_ONCE // max(numbers, 1)))
     keep = numbers * len(subject) <= KEPT
     collected: list[list[dict[str, Tensor]]] = []
     for start in range(0, len(subject), batch):
         rows = torch.arange(start, min(start + batch, len(subject)))
-        collected.append([folded(part, keep=keep) for part in parts_of(watch(subject, rows, slopes=slopes), len(rows))])
-    found = [_look(subject, part, [chunk[i] for chunk in collected]) for i, part in enumerate(parts)]
+        pass_ = watch(subject, rows, slopes=slopes)
+        some = parts_of(pass_, len(rows), {path: one[rows] for path, one in real.items()})
+        collected.append([folded(part, keep=keep) for part in some])
+    found = [_look(subject, part, behind.get(part.path), [one[i] for one in collected]) for i, part in enumerate(parts)]
     return (*found, *_silent(subject.net, first))
 
 
 # --- the look -----------------------------------------------------------------------------------------------
 
 
-def _look(subject: Subject, part: Part, chunks: list[dict[str, Tensor]]) -> Look:
+def _look(subject: Subject, part: Part, behind: Reach | None, chunks: list[dict[str, Tensor]]) -> Look:
     told: dict[str, Any] = {what: torch.cat([chunk[what] for chunk in chunks]).numpy() for what in chunks[0]}
-    one, behind = part.first, None
-    if "time" in told and part.seen is not None and part.seen.reads:
-        behind = reach(subject, part.path)
+    one = part.first
+    behind = behind if "time" in told else None
+    if behind is not None:
         if isinstance(part.module, Cell) and "key" in one.axes and not isinstance(part.module, Decoder):
             behind = replace(behind, whole_past=True, through=behind.through or "its own recurrence")
         if not behind.local:
@@ -176,6 +187,7 @@ def _look(subject: Subject, part: Part, chunks: list[dict[str, Tensor]]) -> Look
         why=one.silent,
         how="; ".join(said for said in (one.how, _BOTH if both else "") if said),
         channel_names=names,
+        channels_of=_channels_of(part, told.get("channels"), on_columns=on_columns),
         on_columns=on_columns,
         reach=behind,
         lengths=subject.lengths.cpu().numpy(),
@@ -230,6 +242,22 @@ def _channel_names(subject: Subject, part: Part, channels: np.ndarray | None) ->
             return tuple(columns), True
     word = "unit" if inner else next((a for a in ("group", "state", "feature") if a in axes), "channel")
     return tuple(f"{word} {number + 1}" for number in range(count)), False
+
+
+def _channels_of(part: Part, channels: np.ndarray | None, *, on_columns: bool) -> str:
+    """Says what channels are channels of."""
+    if channels is None:
+        return ""
+    if on_columns:
+        return "columns"
+    if isinstance(part.module, Cell):
+        kind = "inputs" if "feature" in part.first.axes else "units"
+    else:
+        kind = "map" if isinstance(part.module, MapAttention) else "states"
+    if kind == "units" or part.seen is None or not part.seen.reads:
+        return "units"
+    read = part.seen.reads[0].shape[1 if part.seen.on_map else -1]
+    return kind if read == channels.shape[1] else "groups"
 
 
 def _columns(subject: Subject, part: Part) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +26,12 @@ class Part:
     ahead: Callable[[Tensor], Tensor]
 
     @property
+    def placed(self) -> bool:
+        """Whether its weights, or means over steps, depend on which steps are real."""
+        read = self.seen is not None and bool(self.seen.reads)
+        return read and bool({"time", "features"} & reduce(self.first).keys())
+
+    @property
     def first(self) -> Weighed:
         return self.passes[0]
 
@@ -35,8 +41,14 @@ class Part:
         return self.first.weights.shape[0] // self.batch
 
 
-def parts_of(pass_: Watched, batch: int) -> list[Part]:
-    """Sorts the recorded weights by mechanism and part."""
+def parts_of(pass_: Watched, batch: int, real: Mapping[str, Tensor] | None = None) -> list[Part]:
+    """Sorts the recorded weights by mechanism and part.
+
+    Args:
+        pass_: what was recorded.
+        batch: windows that were passed.
+        real: which steps (B, T') of the mechanisms at these paths are real, whatever these were told; all by default.
+    """
     modules, named = pass_.modules, dict(pass_.maps)
     grouped: dict[tuple[str, str], list[AttentionMap]] = {}
     for one in named.values():
@@ -46,7 +58,8 @@ def parts_of(pass_: Watched, batch: int) -> list[Part]:
         passes = []
         for number, one in enumerate(maps):
             turn = sum(other.module == one.module for other in maps[:number])
-            passes.append(_weighed(pass_, one, turn, named, segmented=len(maps) > 1))
+            mask = (real or {}).get(maps[0].module)
+            passes.append(_weighed(pass_, one, turn, named, mask=mask, segmented=len(maps) > 1))
         path = maps[0].module
         found.append(
             Part(
@@ -63,11 +76,16 @@ def parts_of(pass_: Watched, batch: int) -> list[Part]:
 
 
 def _weighed(
-    pass_: Watched, one: AttentionMap, turn: int, named: dict[str, AttentionMap], *, segmented: bool
+    pass_: Watched,
+    one: AttentionMap,
+    turn: int,
+    named: dict[str, AttentionMap],
+    *,
+    mask: Tensor | None,
+    segmented: bool,
 ) -> Weighed:
     seen, slopes = pass_.seen[one.module], pass_.slopes.get(one.module, [])
     read = seen.reads[turn] if turn < len(seen.reads) else None
-    mask = seen.masks[turn] if turn < len(seen.masks) else None
     places = seen.steps if read is not None else (one.weights.shape[-1],)
     others = {m.part: m.weights for m in named.values() if m.module == one.module}
     return Weighed(
@@ -76,7 +94,7 @@ def _weighed(
         axes=one.axes,
         weights=one.weights,
         places=places,
-        mask=mask,
+        mask=None if mask is None else mask.to(one.weights.device).repeat_interleave(len(one.weights) // len(mask), 0),
         slope=slopes[turn] if turn < len(slopes) else None,
         foreign=seen.foreign or segmented,
         others=others,
@@ -97,9 +115,10 @@ def folded(part: Part, *, keep: bool) -> dict[str, Tensor]:
         found = {what: torch.einsum("bm...,bm->b...", w, by) for what, w in apart.items()}
         if "time" in apart:
             found["targets"] = apart["time"] * by.unsqueeze(-1)
-    mask = part.first.mask
-    real = torch.ones(part.batch, part.first.places[-1], dtype=torch.bool) if mask is None else mask
-    found["real"] = torch.unflatten(real, 0, (-1, copies))[:, 0] if len(real) > part.batch else real
+    if "time" in found or part.first.mask is not None:
+        mask = part.first.mask
+        real = torch.ones(part.batch, part.first.places[-1], dtype=torch.bool) if mask is None else mask
+        found["real"] = torch.unflatten(real, 0, (-1, copies))[:, 0] if len(real) > part.batch else real
     if keep:
         raw = part.first.weights if len(part.passes) == 1 else torch.stack([one.weights for one in part.passes], 1)
         found["weights"] = raw if copies == 1 else torch.unflatten(raw, 0, (-1, copies))

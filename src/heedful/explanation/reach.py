@@ -54,6 +54,58 @@ class Reach:
         middles: np.ndarray = np.clip(self.first + self.stride * np.arange(self.steps), 0, self.window - 1)
         return middles
 
+    def middles(self, lengths: np.ndarray) -> np.ndarray:
+        """Gives the middles of the steps' fields in each window, as samples, kept within what is real of it.
+
+        Args:
+            lengths: real samples of each window (n,).
+
+        Shape:  (n, T').
+        Raises: OptionError for steps that have no place in time.
+
+        >>> behind = Reach(steps=2, window=8, local=True, field=4, stride=4, first=1.5, whole_past=0, whole_window=0)
+        >>> behind.middles(np.array([8, 3])).tolist()
+        [[1.5, 5.5], [1.5, 2.0]]
+        """
+        first, stride = self._lines(lengths)
+        last = np.maximum(np.asarray(lengths)[:, None] - 1, 0)
+        found: np.ndarray = np.clip(first + stride * np.arange(self.steps), 0, last)
+        return found
+
+    def real(self, lengths: np.ndarray) -> np.ndarray:
+        """Says which steps stand for real samples: step j stands for those from j strides on.
+
+        It says so by the lengths alone, whatever the network does with them. Steps without a place in time see the
+        whole window, and all are real.
+
+        Args:
+            lengths: real samples of each window (n,).
+
+        Shape: (n, T').
+
+        >>> behind = Reach(steps=3, window=12, local=True, field=7, stride=4, first=1.5, whole_past=0, whole_window=0)
+        >>> behind.real(np.array([12, 5, 4])).astype(int).tolist()
+        [[1, 1, 1], [1, 1, 0], [1, 0, 0]]
+        """
+        count = np.asarray(lengths)[:, None]
+        if not self.local:
+            return np.ones((len(count), self.steps), bool)
+        _, stride = self._lines(lengths)
+        # A stride that was fitted is never quite the true one.
+        found: np.ndarray = stride * np.arange(self.steps) < count - 0.01 * stride
+        found[:, 0] = True
+        return found
+
+    def _lines(self, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Gives the first middle and the stride in each window (n, 1)."""
+        if not self.local:
+            raise OptionError(
+                "Reach needs steps that stand for times, got lines of a spectrum or bands, each of which sees "
+                "the whole window. Look at the lines themselves."
+            )
+        missing = (self.window - np.asarray(lengths)[:, None]).astype(np.float64)
+        return self.first - missing * self.drift[0], np.maximum(self.stride - missing * self.drift[1], 1e-9)
+
     def over_samples(self, weights: np.ndarray, real: np.ndarray, lengths: np.ndarray, window: int) -> np.ndarray:
         """Brings weights of steps to samples: straight lines between the middles, the ends carried on.
 
@@ -70,14 +122,8 @@ class Reach:
         >>> behind.over_samples(np.array([[0.0, 1.0]]), np.ones((1, 2), bool), np.array([4]), 4).tolist()
         [[0.0, 0.25, 0.75, 1.0]]
         """
-        if not self.local:
-            raise OptionError(
-                "over_samples needs steps that stand for times, got lines of a spectrum or bands, each of which sees "
-                "the whole window. Look at the lines themselves."
-            )
-        missing = (self.window - lengths[:, None]).astype(np.float64)
-        first, stride = self.first - missing * self.drift[0], self.stride - missing * self.drift[1]
-        at = (np.arange(window) - first) / np.maximum(stride, 1e-9)
+        first, stride = self._lines(lengths)
+        at = (np.arange(window) - first) / stride
         last = np.maximum(real.sum(1, keepdims=True) - 1, 0)
         at = np.clip(at, 0, last)
         low = np.floor(at).astype(np.int64)

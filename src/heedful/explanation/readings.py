@@ -57,7 +57,7 @@ class Weighed:
         axes: names of all axes.
         weights: (B, ...).
         places: sizes of the axes of what it read: (T,), or (H, W) of an image.
-        mask: which steps are real (B, T), None where all are.
+        mask: which steps are real (B, T), whatever the mechanism was told; None where all are.
         slope: gradient of the score by what it gave, None where all that ask count alike.
         foreign: whether its queries are steps of a horizon.
         others: all of the mechanism's weights by part.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +15,10 @@ from heedful.errors import OptionError
 
 NUMBERS = 1 << 19
 """Numbers that are passed through a network at once."""
+SIGNS = 4
+"""Values up to which each is differentiated for itself; of more as many sums with random signs are."""
+_DRAWS = 64
+_STILL = 1e-6  # a deviation below which a value is the same for all windows
 
 
 @dataclass(eq=False)
@@ -43,9 +48,11 @@ class Subject:
             then all of `of` are meant.
         of: which of the K values are meant; all of them if empty.
         point: takes from what the network gives the values that it means; for a distribution its middle.
+        deviation: of each of the K values over the windows (K,), by which its change is measured; `settled` fills it
+            in. Empty for classes.
         meter: counts the passes.
 
-    Shape: `answers` (B, K); `score`, `left` and `loss` (B,).
+    Shape: `answers` (B, K); `scores` (B, R); `score`, `left` and `loss` (B,).
     """
 
     net: nn.Module
@@ -59,6 +66,7 @@ class Subject:
     picked: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.long))
     of: tuple[int, ...] = ()
     point: Callable[[Tensor], Tensor] = lambda raw: raw
+    deviation: Tensor = field(default_factory=lambda: torch.empty(0))
     meter: Meter = field(default_factory=Meter)
 
     def __len__(self) -> int:
@@ -126,24 +134,75 @@ class Subject:
             return torch.cat([self.answers(self.x[some], rows[some]) for some in self.chunks(len(self))])
 
     def settled(self) -> Subject:
-        """Gives the subject with `picked` filled in: the class that the network says where none was named."""
-        if not self.classes or len(self.picked):
+        """Gives the subject with what its scores need, where it lacks it.
+
+        That is `picked`, the class that the network says, or `deviation`, how much each value varies over the windows.
+        """
+        if len(self.picked if self.classes else self.deviation):
             return self
-        return replace(self, picked=self.undisturbed().argmax(1))
+        given = self.undisturbed()
+        return replace(self, picked=given.argmax(1)) if self.classes else replace(self, deviation=_deviation(given))
+
+    @property
+    def scored(self) -> int:
+        """R, how many numbers are explained: 1 of a class, one of each value that is meant, but `SIGNS` at most."""
+        return 1 if self.classes else min(len(self.of) or len(self.deviation), SIGNS)
 
     def score(self, x: Tensor, rows: Tensor) -> Tensor:
-        r"""Gives the one number that is explained, with its gradient.
+        """Gives the one number that is explained (B,), with its gradient: `scores` of a class or of one value.
 
-        Of a class its log odds, s_k - \log \sum_{j \ne k} e^{s_j}; of values their mean over those that are meant.
+        Raises: OptionError where several values are meant.
         """
+        if self.scored > 1:
+            raise OptionError(
+                f"score needs one value that is meant, got {len(self.of) or len(self.deviation)}. Take "
+                "subject.scores(), or name one by `of`."
+            )
+        return self.scores(x, rows).squeeze(1)
+
+    def scores(self, x: Tensor, rows: Tensor) -> Tensor:
+        r"""Gives the numbers that are explained, with their gradients.
+
+        Of a class its log odds, s_k - \log \sum_{j \ne k} e^{s_j}. Of values each that is meant, in deviations over the
+        windows, y_k / d_k; of more than `SIGNS` the sums \sum_k r_k y_k / (d_k \sqrt{R}) with random signs r, others in
+        each of `_DRAWS` windows. Squares of gradients are to be added over the R numbers, so that no value cancels
+        another: the mean over draws of that sum is the sum over the values (Hutchinson 1990).
+
+        Args:
+            x: windows (B, T, F) in place of those of the numbers `rows` (B,).
+            rows: numbers of the windows.
+
+        Shape:  (B, R).
+
+        Raises: OptionError for a subject that is not settled.
+        """
+        if not len(self.picked if self.classes else self.deviation):
+            what = "classes that are meant" if self.classes else "deviation of its values"
+            raise OptionError(f"Subject needs the {what}, got none. Take subject.settled().")
         raw = self.answers(x, rows)
-        if not self.classes:
-            return self._meant(raw).mean(1)
-        if not len(self.picked):
-            raise OptionError("Subject needs the classes that are meant, got none. Take subject.settled().")
-        own = self.picked[rows].unsqueeze(1)
-        others = raw.scatter(1, own, -torch.inf)
-        return (raw.gather(1, own) - others.logsumexp(1, keepdim=True)).squeeze(1)
+        if self.classes:
+            own = self.picked[rows].unsqueeze(1)
+            others = raw.scatter(1, own, -torch.inf)
+            return raw.gather(1, own) - others.logsumexp(1, keepdim=True)
+        values = self._meant(raw / self.deviation.to(raw))
+        count = values.shape[1]
+        if count <= SIGNS:
+            return values
+        draw = torch.Generator().manual_seed(0)
+        signs = (2 * torch.randint(2, (_DRAWS, SIGNS, count), generator=draw) - 1).to(values)
+        return torch.einsum("bk,brk->br", values, signs[rows.to(signs.device) % _DRAWS]) / math.sqrt(SIGNS)
+
+    def slopes(self, scores: Tensor, leaves: Sequence[Tensor]) -> Iterator[tuple[Tensor, ...]]:
+        """Gives the gradients of each column of the scores (B, R) by some tensors, zeros where nothing depends on one.
+
+        All share one pass forward; each further pass back counts for two.
+        """
+        for number in range(scores.shape[1]):
+            self.meter.passed += 2 * len(scores) * (number > 0)
+            last = number + 1 == scores.shape[1]
+            yield torch.autograd.grad(
+                scores[:, number].sum(), leaves, retain_graph=not last, allow_unused=True, materialize_grads=True
+            )
 
     def left(self, raw: Tensor, rows: Tensor, before: Tensor) -> Tensor:
         r"""Says how much of an answer is left when a window was changed: 1 where it is as before.
@@ -158,7 +217,7 @@ class Subject:
         if self.classes:
             return raw.softmax(1).gather(1, self.picked[rows].unsqueeze(1)).squeeze(1)
         own, old = self._meant(raw), self._meant(before)
-        spread = old.std(0, correction=0).clamp_min(1e-6)
+        spread = _deviation(old)
         return 1 - ((own - old[rows]).abs() / spread).mean(1)
 
     def loss(self, raw: Tensor, rows: Tensor) -> Tensor:
@@ -171,6 +230,12 @@ class Subject:
 
     def _meant(self, values: Tensor) -> Tensor:
         return values[:, list(self.of)] if self.of else values
+
+
+def _deviation(values: Tensor) -> Tensor:
+    """Gives the deviation of each of (n, K) over the windows; 1, that of the train rows, where all are the same."""
+    spread = values.std(0, correction=0)
+    return torch.where(spread > _STILL, spread, 1.0)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from heedful.attention.base import CONTRACTS, MapAttention, SequenceAttention, StateAttention, mask_from_lengths
+from heedful.attention.base import CONTRACTS, MapAttention, SequenceAttention, StateAttention
 from heedful.attention.cells.decoder import Decoder
 from heedful.explanation.record import AttentionMaps, record
 from heedful.explanation.subject import Subject, differentiable
@@ -25,7 +25,6 @@ class Seen:
         path: where it sits in the network.
         module: the mechanism.
         reads: what its weights are weights of: a map (B, C, *S), or the states or inputs (B, T, D).
-        masks: which steps (B, T) of it are real, None where all are.
         gives: what it gave.
         probes: zeros that were added to what it gave; a gradient by them is one by its output.
         foreign: whether its queries are none of the steps it reads, but steps of a horizon.
@@ -35,16 +34,14 @@ class Seen:
     path: str
     module: nn.Module
     reads: list[Tensor] = field(default_factory=list)
-    masks: list[Tensor | None] = field(default_factory=list)
     gives: list[Tensor] = field(default_factory=list)
     probes: list[list[Tensor]] = field(default_factory=list)
     foreign: bool = False
     last: bool = False
 
-    def note(self, read: Tensor, mask: Tensor | None) -> None:
+    def note(self, read: Tensor) -> None:
         """Notes what is read, and ends the pass where no more is wanted."""
         self.reads.append(read)
-        self.masks.append(mask)
         if self.last:
             raise _EnoughError
 
@@ -114,9 +111,7 @@ def _note_read(seen: Seen, module: nn.Module, args: tuple[Any, ...], kwargs: dic
         first = first if context is None else context
     if isinstance(module, StateAttention):
         seen.foreign = seen.foreign or len(args) > 1 or kwargs.get("query") is not None
-    lengths, mask = kwargs.get("lengths"), kwargs.get("mask")
-    steps = first.shape[-1] if isinstance(module, MapAttention) else first.shape[1]
-    seen.note(first, mask if lengths is None else mask_from_lengths(lengths, steps))
+    seen.note(first)
 
 
 def _note_given(seen: Seen, probes: bool, module: nn.Module, args: object, given: Tensor) -> Tensor:  # noqa: ARG001
@@ -128,7 +123,7 @@ def _note_given(seen: Seen, probes: bool, module: nn.Module, args: object, given
 
 
 def _keys(seen: Seen, real: Callable[[Tensor], Tensor], probes: bool, values: Tensor) -> Tensor:  # noqa: ARG001
-    seen.note(values, None)
+    seen.note(values)
     return real(values)
 
 
@@ -178,7 +173,7 @@ def watch(subject: Subject, rows: Tensor, *, slopes: bool) -> Watched:
         subject: with `picked` settled.
         rows: numbers of the windows (B,).
         slopes: whether the gradient of the score by what each mechanism gave is wanted: (B, ...), or (B, P, D) of a
-            decoder that ran freely.
+            decoder that ran freely. Where several numbers are explained it is the root of the sum of their squares.
     """
     modules = dict(subject.net.named_modules())
     if not slopes:
@@ -187,9 +182,10 @@ def watch(subject: Subject, rows: Tensor, *, slopes: bool) -> Watched:
         return Watched(modules=modules, maps=maps, seen=seen, slopes={})
     with differentiable(subject.net), record(subject.net) as maps, watched(subject.net, probes=True) as seen:
         x = subject.x[rows].clone().requires_grad_()
-        score = subject.score(x, rows).sum()
+        scores = subject.scores(x, rows)
         leaves = [one for s in seen.values() for some in s.probes for one in some]
-        grads = iter(torch.autograd.grad(score, leaves, allow_unused=True, materialize_grads=True))
+        each = list(subject.slopes(scores, leaves))
+        grads = iter(each[0] if len(each) == 1 else [torch.stack(some).norm(dim=0) for some in zip(*each, strict=True)])
     found = {path: [_stacked([next(grads) for _ in some]) for some in s.probes] for path, s in seen.items()}
     return Watched(modules=modules, maps=maps, seen=seen, slopes=found)
 
