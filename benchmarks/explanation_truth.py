@@ -4,8 +4,8 @@
     python -m benchmarks.explanation_truth --runs 50     the same, quicker
     python -m benchmarks.explanation_truth --table       prints the table of what was measured
 
-Networks are trained on bursts planted in noise. A run draws windows in groups that have a loudness and a preferred
-place of their own, makes one map for each, and judges the maps. The level of the intervals was picked on the
+Networks are trained on bursts planted in noise, and one to forecast a series. A run draws windows in groups that have
+a loudness and a preferred place of their own, or blocks of time, makes one map for each, and judges the maps. The level of the intervals was picked on the
 networks of seed 0 ("picked on"); the others are what is reported. A cell leaves one file and is not repeated.
 """
 
@@ -15,6 +15,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -22,13 +23,15 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
+from scipy.signal import lfilter
 from torch import nn
 
+from heedful.explanation.attribution import occlusion
 from heedful.explanation.controls import OTHER, SMOOTH, controls
 from heedful.explanation.faithfulness import LEVEL, gains, measured
 from heedful.explanation.planted import localisation, planted
 from heedful.explanation.subject import Subject
-from heedful.explanation.truth import judge
+from heedful.explanation.truth import judge, tried
 from heedful.explanation.units import SampleUnits
 from heedful.files import write_whole
 from heedful.models.signals import SignalShape, get
@@ -41,6 +44,8 @@ LAYOUTS = {
     "100 in 10, anywhere": [10] * 10,
     "100 in 10, one of 55": [55] + [5] * 9,
     "40 in 5": [8] * 5,
+    "40 in 10, one place": [4] * 10,
+    "40 in 20 blocks": [2] * 20,
 }
 
 
@@ -81,17 +86,77 @@ def trained(name: str, seed: int) -> tuple[nn.Module, float]:
         return net, float((net(torch.from_numpy(x)).argmax(1).numpy() == y).mean())
 
 
+HORIZON, FORECAST = 3, "forecasting cnn-lstm"
+
+
+def series(rows: int, seed: int) -> np.ndarray:
+    """A period of 24 rows, whose size wanders, and noise that depends on the row before."""
+    rng = np.random.default_rng(seed)
+    size = 1 + 0.3 * gaussian_filter1d(rng.normal(size=rows), 100) * np.sqrt(2 * np.sqrt(np.pi) * 100)
+    noise = lfilter([0.6], [1.0, -0.8], rng.normal(size=rows))
+    return (size * np.sin(2 * np.pi * np.arange(rows) / 24) + noise).astype(np.float32)
+
+
+def windows(values: np.ndarray, origins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Windows that end before each origin, and the values from there on."""
+    x = values[origins[:, None] + np.arange(-WINDOW, 0)][..., None]
+    return x, values[origins[:, None] + np.arange(HORIZON)]
+
+
+def forecasting(seed: int) -> tuple[nn.Module, float]:
+    """A network that forecasts, in eval mode, and its R2 on a series of its own."""
+    net = get("cnn-lstm").build(SignalShape(1, HORIZON, WINDOW), seed).train()
+    optimiser = torch.optim.Adam(net.parameters(), lr=2e-3)
+    x, y = map(torch.from_numpy, windows(series(6000, 1000 + seed), np.arange(WINDOW, 5990, 2)))
+    order = torch.Generator().manual_seed(seed)
+    for _ in range(8):
+        for batch in torch.randperm(len(x), generator=order).split(64):
+            optimiser.zero_grad()
+            nn.functional.mse_loss(net(x[batch]), y[batch]).backward()
+            optimiser.step()
+    net.eval()
+    x, y = map(torch.from_numpy, windows(series(3000, 2000 + seed), np.arange(WINDOW, 2990)))
+    with torch.no_grad():
+        return net, 1 - float((net(x) - y).square().mean() / y.var())
+
+
+def blocks(net: nn.Module, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Windows, values and blocks of time, and for places what occlusion says of windows of another series."""
+    rng = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(20), 2)
+    origins = WINDOW + 200 * groups + rng.integers(0, 100, size=len(groups))
+    x, y = windows(series(5000, seed), origins)
+    other, truth = windows(series(5000, seed + 1_000_000), origins)
+    said = occlusion(forecast(net, other, truth, groups)).over_time().numpy().mean(0)
+    return x, y, np.tile(said / said.max(), (len(x), 1)), groups
+
+
+def forecast(net: nn.Module, x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> Subject:
+    names = tuple(f"value +{step + 1}" for step in range(HORIZON))
+    return Subject(
+        net=net,
+        x=torch.from_numpy(x),
+        beside=(),
+        truth=torch.from_numpy(y),
+        classes=(),
+        outputs=names,
+        columns=("value",),
+        groups=groups,
+    )
+
+
 def drawn(layout: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Windows, classes, places and groups: each group has a loudness and, but anywhere, a third of the window."""
     sizes = LAYOUTS[layout]
-    reach = WINDOW if layout.endswith("anywhere") else WINDOW / 6
+    reach = {"anywhere": WINDOW, "one place": WINDOW / 16}.get(layout.split(", ")[-1], WINDOW / 6)
     rng = np.random.default_rng(seed)
     groups = np.repeat(np.arange(len(sizes)), sizes)
     x, y, places = planted("classes", windows=30 * len(groups), window=WINDOW, ratio=RATIO, seed=seed)
     middle = (places * np.arange(WINDOW)).sum(1) / places.sum(1)
     chosen, free = [], np.ones(len(x), bool)
     for size in sizes:
-        near = np.flatnonzero(free & (np.abs(middle - rng.uniform(16, WINDOW - 16)) < reach))[:size]
+        place = 0.3 * WINDOW if layout.endswith("one place") else rng.uniform(16, WINDOW - 16)
+        near = np.flatnonzero(free & (np.abs(middle - place) < reach))[:size]
         free[near] = False
         chosen.append(near)
     rows = np.concatenate(chosen)
@@ -132,10 +197,32 @@ def mean(rng: np.random.Generator, places: np.ndarray, groups: np.ndarray) -> np
     return np.tile(evidence(places).mean(0), (len(places), 1))
 
 
+def one_for_all(noise: float, known: float) -> Callable[[np.random.Generator, np.ndarray, np.ndarray], np.ndarray]:
+    """One map for all windows: what is known of the places in the mean, of deviation 1, and a random smooth map."""
+
+    def maps(rng: np.random.Generator, places: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        mean = evidence(places).mean(0)
+        return np.tile(known * (mean - mean.mean()) / mean.std() + noise * smooth(rng, 1)[0], (len(places), 1))
+
+    return maps
+
+
+def shared_in_part(part: float) -> Callable[[np.random.Generator, np.ndarray, np.ndarray], np.ndarray]:
+    """Random maps of which windows share a part of the variance."""
+
+    def maps(rng: np.random.Generator, places: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        return np.sqrt(part) * smooth(rng, 1) + np.sqrt(1 - part) * smooth(rng, len(places))
+
+    return maps
+
+
+ONE = "one smooth random map for all windows"
 FAMILIES: dict[str, Callable[[np.random.Generator, np.ndarray, np.ndarray], np.ndarray]] = {
     "smooth random": lambda rng, places, groups: smooth(rng, len(places)),
     "random by sample": lambda rng, places, groups: rng.normal(size=places.shape),
     "one smooth random map a group": lambda rng, places, groups: smooth(rng, groups.max() + 1)[groups],
+    ONE: one_for_all(1.0, 0.0),
+    "random, a fifth of it shared": shared_in_part(0.2),
     "a bump anywhere": bump,
     "recency": lambda rng, places, groups: np.tile(np.arange(WINDOW) / WINDOW, (len(places), 1)),
     "shuffled in time": shuffled,
@@ -143,6 +230,9 @@ FAMILIES: dict[str, Callable[[np.random.Generator, np.ndarray, np.ndarray], np.n
     "planted, noise 0.2": knowing(0.2),
     "planted, noise 0.4": knowing(0.4),
     "planted, noise 0.8": knowing(0.8),
+    "one right map for all windows": one_for_all(0.0, 1.0),
+    "one right map for all windows, noise 0.5": one_for_all(0.5, 1.0),
+    "one right map for all windows, noise 1": one_for_all(1.0, 1.0),
 }
 
 
@@ -151,29 +241,25 @@ FAMILIES: dict[str, Callable[[np.random.Generator, np.ndarray, np.ndarray], np.n
 
 def run(net: nn.Module, layout: str, family: str, seed: int) -> dict[str, Any]:
     """Judges one draw of maps at every level."""
-    x, y, places, groups = drawn(layout, seed)
+    x, y, places, groups = blocks(net, seed) if layout.endswith("blocks") else drawn(layout, seed)
     maps = FAMILIES[family](np.random.default_rng((seed, 1)), places, groups)
-    subject = Subject(
-        net=net,
-        x=torch.from_numpy(x),
-        beside=(),
-        truth=torch.from_numpy(y),
-        classes=("low", "high"),
-        outputs=("low", "high"),
-        columns=("signal",),
-        groups=groups,
-    )
+    subject = forecast(net, x, y, groups)
+    if not layout.endswith("blocks"):
+        subject = replace(subject, classes=("low", "high"), outputs=("low", "high"), columns=("signal",))
     units = SampleUnits(subject)
     real = subject.real.numpy()
     beside = controls(maps, real, groups, seed=seed)
     found = measured(units, maps, {name: beside[name] for name in (SMOOTH, OTHER)}, seed=seed)
-    judged = {level: judge(gains(found, groups, level=level)) for level in LEVELS}
+    rows = {level: gains(found, groups, level=level) for level in LEVELS}
+    # Whatever is true at a higher level is so at the lowest, which says whether a rank is asked.
+    rank = tried(units, maps, rows[min(LEVELS)], groups, seed=seed).rank
+    judged = {level: judge(rows[level], rank=rank) for level in LEVELS}
     return {
         "true": {str(level): one.true for level, one in judged.items()},
+        "true, not ranked": {str(level): judge(rows[level]).true for level in LEVELS},
         "here": {str(level): one.beats[OTHER] for level, one in judged.items()},
         "gains": [one.mean for one in judged[LEVELS[0]].decisive],
-        "auroc": float(localisation(maps, places, real).mean()),
-        "right": float((units.before.argmax(1).numpy() == y).mean()),
+        "auroc": float(localisation(maps, places > 0.5, real).mean()),
     }
 
 
@@ -186,7 +272,10 @@ def cells() -> list[tuple[str, int, str, str]]:
     found += [("cnn", 1, "40 in 5", family) for family in ("smooth random", group, known)]
     found += [("cnn-lstm", 1, main, family) for family in ("smooth random", known)]
     found += [("cnn", 1, "100 in 10, anywhere", family) for family in ("mean map", "a bump anywhere", known)]
-    return found + [("cnn", 1, "100 in 10, one of 55", family) for family in (group, known)]
+    found += [("cnn", 1, "100 in 10, one of 55", family) for family in (group, known)]
+    alike = (ONE, "random, a fifth of it shared", *(name for name in FAMILIES if name.startswith("one right map")))
+    found += [(FORECAST, 1, "40 in 20 blocks", family) for family in ("smooth random", "recency", *alike)]
+    return found + [("cnn", 1, "40 in 10, one place", family) for family in alike]
 
 
 def path(cell: tuple[str, int, str, str]) -> Path:
@@ -202,7 +291,7 @@ def measure(runs: int) -> None:
         if target.exists() and len(json.loads(target.read_text())["runs"]) >= runs:
             continue
         if (name, seed) not in nets:
-            nets[name, seed] = trained(name, seed)
+            nets[name, seed] = forecasting(seed) if name == FORECAST else trained(name, seed)
         net, right = nets[name, seed]
         start = perf_counter()
         done = [run(net, layout, family, 10_000 * (seed + 1) + i) for i in range(runs)]

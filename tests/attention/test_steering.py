@@ -129,9 +129,10 @@ def test_steering_by_the_same_weights_changes_nothing_in_any_variant(name: str, 
         assert list(found) == list(expected)
 
 
+@pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("name", ["transformer_xl", "multi_head", "shaw"])
-def test_steering_serves_a_context_beside_the_states(name: str) -> None:
-    module, (x, *_) = build(name), sample(name)
+def test_steering_serves_a_context_beside_the_states(name: str, causal: bool) -> None:
+    module, (x, *_) = build(name, causal=causal), sample(name)
     before = torch.cat([x.flip(1)[:, :5], x], 1)
     y = module(x, before)
     with steered(module, same):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,23 @@ def test_a_smooth_random_map_is_as_smooth_as_the_map_and_has_its_values(name: st
     assert np.abs(alike).max() < 1
     # A surrogate of a ramp rises or falls; 60 of them lean one way by less than 3 / sqrt(60).
     assert abs(alike.mean()) < 0.39
+
+
+@pytest.mark.parametrize("draw", [controls.smooth_random, controls.permuted])
+def test_maps_drawn_together_are_as_alike_from_window_to_window_as_before(draw: Callable[..., np.ndarray]) -> None:
+    rng = np.random.default_rng(7)
+    one, each, real = smoothed(n=1), smoothed(), np.ones((60, 96), bool)
+    same = draw(np.tile(one, (60, 1)), real, rng, together=True)
+    assert (same == same[0]).all()
+    assert np.array_equal(np.sort(same[0]), np.sort(one[0]))
+    assert abs(spearman(same[:1], one, real[:1])[0]) < 0.9
+    for part in (0.0, 0.5, 0.9):
+        maps = np.sqrt(part) * one + np.sqrt(1 - part) * each
+        drawn = draw(maps, real, rng, together=True)
+        before, after = (spearman(of[:30], of[30:], real[:30]).mean() for of in (maps, drawn))
+        assert after == pytest.approx(before, abs=0.1)
+        apart = draw(maps, real, rng)
+        assert abs(spearman(apart[:30], apart[30:], real[:30]).mean()) < 0.1
 
 
 def test_smooth_random_maps_know_nothing_of_the_place() -> None:

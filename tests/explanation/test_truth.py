@@ -12,7 +12,7 @@ from heedful.explanation.controls import MEAN, OTHER, PERMUTED, SMOOTH, controls
 from heedful.explanation.faithfulness import METRICS, Gain, gains, measured
 from heedful.explanation.planted import planted
 from heedful.explanation.subject import Subject
-from heedful.explanation.truth import Truth, judge
+from heedful.explanation.truth import DECISIVE, Rank, Truth, judge, ranked, tried
 from heedful.explanation.units import SampleUnits
 
 WINDOWS, WINDOW, GROUPS = 60, 96, 10
@@ -70,8 +70,109 @@ def test_what_is_beaten_is_told_beside_the_verdict() -> None:
     found = judge([*rows(), *rows(control=OTHER, low=-0.1)])
     assert found.true is True
     assert found.beats == {SMOOTH: True, OTHER: False}
-    assert "it says where in general, not why here" in found.why
+    assert found.matched == {SMOOTH: False, OTHER: False}
+    assert "not shown to be better than those of other windows: it may say where in general" in found.why
     assert "in general" not in judge([*rows(), *rows(control=OTHER)]).why
+
+
+def test_a_control_is_matched_only_where_no_gain_over_it_can_be_large() -> None:
+    narrow = [replace(one, mean=0.0, high=0.01) for one in rows(control=OTHER, low=-0.01)]
+    found = judge([*rows(), *narrow])
+    assert found.matched == {SMOOTH: False, OTHER: True}
+    assert "; no better than those of other windows: it says where in general, not why here" in found.why
+    for which, one in enumerate(narrow):
+        decides = one.of == "all" and one.metric in ("deletion", "insertion")
+        wide = [*narrow[:which], replace(one, high=0.02), *narrow[which + 1 :]]
+        assert judge([*rows(), *wide]).matched[OTHER] is not decides
+    few = rows(control=OTHER, low=float("nan"), groups=4)
+    assert judge([replace(one, high=float("nan")) for one in few] + rows()).matched[OTHER] is False
+
+
+# --- one map for all windows ---------------------------------------------------------------------------------------
+
+
+def rank(as_good: int) -> Rank:
+    return Rank(likeness=0.93, as_good=as_good, draws=39, windows=20)
+
+
+def test_a_map_that_looks_at_windows_alike_must_be_among_the_best_of_those_that_do() -> None:
+    found = judge(rows(), rank=rank(1))
+    assert found.true is True
+    assert "it looks at windows alike (0.93), and judged as one map 1 of 39 random ones are as good" in found.why
+    unsure = judge([*rows(), *rows(control=OTHER, low=-0.1)], rank=rank(2))
+    assert unsure.true is None
+    assert unsure.why == "it looks at windows alike (0.93), and judged as one map 2 of 39 random ones are as good"
+    assert judge(rows(low=-0.1), rank=rank(0)).true is False
+
+
+class Fixed:
+    """Units that are worth the same in all windows, and hardly anything else."""
+
+    fillings = ("line", "zero")
+    axis = "time"
+
+    def __init__(self, worth: np.ndarray, windows: int, axis: str = "time") -> None:
+        noise = 0.01 * np.random.default_rng(0).random((windows, len(worth)))
+        self.worth, self.axis = torch.from_numpy(worth / worth.sum() + noise / len(worth)), axis
+        self.real = torch.ones(self.worth.shape, dtype=torch.bool)
+        self.passed = 0
+
+    def left(self, keep: torch.Tensor, rows: torch.Tensor, filling: str) -> torch.Tensor:
+        self.passed += len(rows)
+        return (self.worth[rows] * keep).sum(1)
+
+
+def found_of(units: Fixed, maps: np.ndarray, seed: int = 0) -> Truth:
+    groups, real = np.arange(len(maps)) // 2, units.real.numpy()
+    beside = controls(maps, real, groups, axis=units.axis, seed=seed)
+    said = gains(measured(units, maps, {name: beside[name] for name in list(beside)[:1]}, seed=seed), groups)
+    return tried(units, maps, said, groups, seed=seed)
+
+
+def fixed(seed: int, units: int = 60) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(size=units + 12)
+    return np.convolve(noise, np.hanning(13), "valid")
+
+
+def test_one_random_map_for_all_windows_is_rarely_true_and_the_right_one_is() -> None:
+    worth = np.exp(fixed(1000))
+    units, windows = Fixed(worth, 24), 24
+    judged = [found_of(units, np.tile(fixed(seed), (windows, 1)), seed) for seed in range(40)]
+    alone = [judge(one.rows).true for one in judged]
+    assert np.mean(alone) > 0.2
+    # 5 % of 40 are 2, and their standard error 1.4.
+    assert sum(one.true is True for one in judged) <= 4
+    assert all((one.rank is not None) is said for one, said in zip(judged, alone, strict=True))
+    assert np.mean([found_of(units, np.tile(worth, (windows, 1)), seed).true for seed in range(5)]) == 1
+
+
+def test_columns_are_ranked_by_one_order_for_all_windows_and_few_of_them_tell_nothing() -> None:
+    many, few = np.arange(1.0, 9.0), np.arange(1.0, 4.0)
+    assert found_of(Fixed(many, 24, "column"), np.tile(many, (24, 1))).true is True
+    found = found_of(Fixed(few, 24, "column"), np.tile(few, (24, 1)))
+    assert found.true is None
+    assert found.rank is not None
+    assert found.rank.as_good > 1
+
+
+def test_a_rank_costs_640_passes_of_20_windows_spread_over_the_groups() -> None:
+    units = Fixed(np.exp(fixed(1000)), 64)
+    groups = np.repeat(np.arange(4), [55, 3, 3, 3])
+    found = ranked(units, np.tile(fixed(1), (64, 1)), groups)
+    assert (found.draws, found.windows) == (39, 20)
+    assert found.likeness == pytest.approx(1)
+    assert units.passed == 20 * (3 + 40 * 16)
+    assert found == ranked(units, np.tile(fixed(1), (64, 1)), groups)
+
+
+def test_maps_that_differ_from_window_to_window_are_not_ranked(asked: tuple[Subject, np.ndarray]) -> None:
+    subject, places = asked
+    units, maps = SampleUnits(subject), places + 0.2 * np.random.default_rng(0).normal(size=places.shape)
+    beside = controls(maps, subject.real.numpy(), subject.groups)
+    found = tried(units, maps, gains(measured(units, maps, {SMOOTH: beside[SMOOTH]}), subject.groups), subject.groups)
+    assert found.true is True
+    assert found.rank is None
+    assert ranked(units, maps, subject.groups).passed is True
 
 
 def test_gains_without_a_deciding_control_are_refused_with_advice() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import heedful
 from heedful import attention
 from heedful.attention.steering import steered
 from heedful.errors import OptionError
+from heedful.explanation.faithfulness import interval
 from heedful.explanation.subject import Subject
 from heedful.explanation.usage import PASSES, WAYS, Usage, Worth, usage
 from heedful.models import signals
@@ -112,8 +114,8 @@ def test_weights_that_are_the_same_in_every_window_are_used_but_fixed() -> None:
     net = Pooled()
     net.pool = attention.create("last", 12)
     with torch.no_grad():
-        net.head.weight *= 4
-    found = usage(subject(net))
+        net.head.weight *= 12
+    found = usage(subject(net, groups=20))
     assert found.used
     assert found.fixed
 
@@ -186,12 +188,33 @@ def test_values_move_in_deviations_of_the_answers(trained: Pooled) -> None:
     assert math.isfinite(row.loss)
 
 
+def test_values_in_other_units_are_told_the_same(trained: Pooled) -> None:
+    x, _ = marked(WINDOWS, 1)
+    about = {"beside": (), "classes": (), "outputs": ("a", "b"), "columns": ("signal", "mark")}
+    about |= {"x": x, "net": trained, "groups": np.arange(WINDOWS) // 10}
+    with torch.no_grad():
+        truth = trained(x) + 0.1
+    truth[3, 0] = torch.nan
+    for scale in (1.0, 1e-3, 1e3):
+        asked = Subject(truth=scale * truth, point=lambda raw, by=scale: by * raw, **about)  # type: ignore[misc, arg-type]
+        found = usage(asked)
+        assert found.unit == pytest.approx(scale * float(np.nanstd(truth.numpy(), axis=0).mean()), rel=1e-4)
+        assert found.used
+    mean = found.row()
+    assert mean is not None
+    small = replace(mean, moved_low=0.0, loss=0.01 * found.unit, loss_low=0.005 * found.unit)
+    assert small.uses(0.0, found.unit) is None
+    assert replace(small, loss=0.03 * found.unit).uses(0.0, found.unit)
+    part = usage(Subject(truth=truth, of=(1,), **about))  # type: ignore[arg-type]
+    assert part.unit == pytest.approx(float(truth[:, 1].std(correction=0)), rel=1e-4)
+
+
 def test_few_groups_give_numbers_but_no_verdict(trained: Pooled) -> None:
     found = usage(subject(trained, groups=4))
     assert found.used is None
     assert found.rows[0].moved > 0.1
     assert math.isnan(found.rows[0].moved_low)
-    assert "too few groups" in repr(found)
+    assert "cannot be told" in repr(found)
 
 
 def test_unknown_truths_leave_the_loss_open(trained: Pooled) -> None:
@@ -201,12 +224,58 @@ def test_unknown_truths_leave_the_loss_open(trained: Pooled) -> None:
     assert found.used
 
 
+def worth(way: str, moved: float, half: float, **loss: float) -> Worth:
+    about = {"loss": 0.0, "loss_low": -0.001, "loss_high": 0.001} | loss
+    bounds = {"moved": moved, "moved_low": moved - half, "moved_high": moved + half}
+    return Worth(mechanism="all", way=way, windows=60, groups=6, **bounds, **about)  # type: ignore[arg-type]
+
+
+def told(**moved: tuple[float, float]) -> Usage:
+    ways = {"uniform": (0.005, 0.003), "permuted": (0.005, 0.003), "other": (0.005, 0.003), "mean": (0.0, 0.0)} | moved
+    return Usage(rows=tuple(worth(way, *ways[way.split()[0]]) for way in WAYS), loss=1.0)
+
+
+def test_wide_intervals_are_not_said_to_speak_against_use() -> None:
+    assert told().used is False
+    assert told(uniform=(0.113, 0.109)).used is None
+    assert told(permuted=(0.113, 0.109)).used is None
+    assert told(other=(0.113, 0.109)).used is False
+    for way in ("uniform", "permuted", "other", "mean"):
+        assert told(**{way: (0.074, 0.035)}).used is True
+    rows = [one for one in told().rows if one.way != "permuted"]
+    assert Usage(rows=tuple(rows), loss=1.0).used is None
+    costly = worth("uniform", 0.005, 0.003, loss_high=0.2)
+    assert Usage(rows=(costly, worth("permuted", 0.005, 0.003)), loss=1.0).used is None
+
+
+def test_weights_are_fixed_only_where_the_mean_ones_surely_do_as_well() -> None:
+    used = (0.3, 0.1)
+    assert told(uniform=used, mean=(0.01, 0.005)).fixed is True
+    assert told(uniform=used, mean=(0.06, 0.05)).fixed is None
+    assert told(uniform=used, mean=(0.2, 0.1)).fixed is False
+    assert told(mean=(0.01, 0.005)).fixed is None
+
+
+def test_intervals_hold_for_all_four_ways_at_once(trained: Pooled) -> None:
+    asked = subject(trained)
+    row = usage(asked).row()
+    assert row is not None
+    before = asked.undisturbed().softmax(1)
+    with torch.no_grad(), steered(trained, lambda n, p, w, a, r: torch.full_like(w, 1 / STEPS)):
+        moved = (trained(asked.x).softmax(1) - before).abs().sum(1).numpy() / 2
+    low, high = interval(moved, asked.groups, 0.975)[1:3]
+    assert (row.moved_low, row.moved_high) == pytest.approx((low, high), abs=1e-5)
+
+
 def test_a_small_change_counts_only_where_the_loss_pays_for_it() -> None:
     about = {"mechanism": "all", "way": "uniform", "moved": 0.01, "moved_low": 0.005, "moved_high": 0.02}
     about |= {"windows": 60, "groups": 6, "loss_high": 1.0}
     assert Worth(**about, loss=0.1, loss_low=0.05).uses(1.0)  # type: ignore[arg-type]
     assert not Worth(**about, loss=0.04, loss_low=0.03).uses(1.0)  # type: ignore[arg-type]
     assert not Worth(**about, loss=0.1, loss_low=-0.01).uses(1.0)  # type: ignore[arg-type]
+    unsure = about | {"moved": 0.1, "moved_low": 0.01}
+    assert not Worth(**unsure, loss=0.0, loss_low=0.0).uses(1.0)  # type: ignore[arg-type]
+    assert Worth(**unsure | {"moved_low": 0.03}, loss=0.0, loss_low=0.0).uses(1.0)  # type: ignore[arg-type]
     assert Usage(rows=(), loss=1.0).used is None
 
 

@@ -138,12 +138,15 @@ def _looks(result: Explanation) -> None:
 
 def _planted(result: Explanation) -> None:
     from heedful.cli import show
+    from heedful.explaining.planted import ENOUGH
 
     if result.found:
         right, *rows = result.found.items()
         what = f"right about {right[1]:.1%}" if result.classes else f"R2 {right[1]:.3f}"
         title = f"\nSelf-test: a network of this kind on planted evidence ({what}); 0.5 finds nothing"
         show.table(title, ("map", "AUROC"), [(name, f"{value:.3f}") for name, value in rows])
+        if right[1] < ENOUGH[result.kind]:
+            typer.echo("  It did not learn this, so nothing follows for maps.")
 
 
 def _behind(reach: Reach) -> str:

@@ -130,8 +130,9 @@ def _looks(case: Case, subject: Subject) -> tuple[Look, ...]:
     """
     if not any(isinstance(part, CONTRACTS) for part in subject.net.modules()):
         raise OptionError(
-            f"{case.model} holds no attention, so there are no weights to explain. Train one that does, such as "
-            "cnn-lstm+additive; heedful list attention names them."
+            f"{case.model} holds no attention of heedful.attention, so there are no weights to explain (gates of an "
+            "article's own are not watched). Train one that does, such as cnn-lstm+additive; heedful list attention "
+            "names them."
         )
     return looks(subject)
 

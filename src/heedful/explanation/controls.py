@@ -64,7 +64,9 @@ def controls(
     return found
 
 
-def smooth_random(maps: np.ndarray, real: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def smooth_random(
+    maps: np.ndarray, real: np.ndarray, rng: np.random.Generator, *, together: bool = False
+) -> np.ndarray:
     r"""Draws for each map a random one that is as smooth and has the very same values.
 
         g = normal scores of the map, followed by their mirror image;  s a random order of g; then 10 times
@@ -75,7 +77,13 @@ def smooth_random(maps: np.ndarray, real: np.ndarray, rng: np.random.Generator) 
     image a ramp would jump where its ends meet, and its surrogate be rough; without the repetitions a single bump would
     fall apart. Units that tie share a score. Constant maps stay constant; below 4 units the values are permuted.
 
-    Paper:   Schreiber and Schmitz, "Improved surrogate data for nonlinearity tests", Physical Review Letters 77, 1996.
+    Drawn `together`, s begins as g with random signs of its cosines that all maps share, so that surrogates are as
+    alike from window to window as the maps are, and one map for all windows stays one. It keeps the mirror image, so
+    that a map which is at its largest or smallest at an end has such surrogates.
+
+    Paper:   Schreiber and Schmitz, "Improved surrogate data for nonlinearity tests", Physical Review Letters 77, 1996;
+             what all share, of Prichard and Theiler, "Generating surrogate data for time series with several
+             simultaneously measured variables", Physical Review Letters 73, 1994.
     Differs: the mirror image, the normal scores, and a fixed number of repetitions.
 
     Shape: maps and real (n, U) -> (n, U), 0 where not real.
@@ -90,23 +98,29 @@ def smooth_random(maps: np.ndarray, real: np.ndarray, rng: np.random.Generator) 
     lengths = real.sum(1)
     whole = _stretched(_scores(maps, real), real)
     doubled = np.concatenate((whole, whole[:, ::-1]), 1)
-    size, values = np.abs(np.fft.rfft(doubled, axis=1)), np.sort(doubled, 1)
-    surrogate = rng.permuted(doubled, axis=1)
+    own, values = np.fft.rfft(doubled, axis=1), np.sort(doubled, 1)
+    size = np.abs(own)
+    if together:
+        signs = rng.choice([-1.0, 1.0], units + 1)
+        surrogate, chance = np.fft.irfft(own * signs, 2 * units, axis=1), rng.random(units)
+    else:
+        surrogate, chance = rng.permuted(doubled, axis=1), rng.random((n, units))
     for _ in range(_REPEATS):
         spectrum = np.fft.rfft(_dealt(values, surrogate), axis=1)
         turned = size * spectrum / np.maximum(np.abs(spectrum), np.finfo(float).tiny)
         surrogate = np.fft.irfft(turned, 2 * units, axis=1)
     order = _squeezed(surrogate[:, :units], lengths)
-    return _in_order(maps, real, np.where((lengths < _SHORT)[:, None], rng.random((n, units)), order))
+    return _in_order(maps, real, np.where((lengths < _SHORT)[:, None], chance, order))
 
 
-def permuted(maps: np.ndarray, real: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Permutes the values of each map, for units that have no order.
+def permuted(maps: np.ndarray, real: np.ndarray, rng: np.random.Generator, *, together: bool = False) -> np.ndarray:
+    """Permutes the values of each map, for units that have no order; `together`, all maps in the same way.
 
     Shape: maps and real (n, U) -> (n, U), 0 where not real.
     """
     maps, real = _checked(maps, real)
-    return _in_order(maps, real, rng.random(maps.shape))
+    order = maps[:, rng.permutation(maps.shape[1])] if together else rng.random(maps.shape)
+    return _in_order(maps, real, order)
 
 
 def shifted(maps: np.ndarray, real: np.ndarray, rng: np.random.Generator) -> np.ndarray:

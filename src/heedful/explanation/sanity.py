@@ -43,11 +43,14 @@ class Sanity:
         each: mean rank correlation of the explained map with that of each other network (K,).
         among: that of the others with each other (K, K), NaN on the diagonal.
         margin: how far the means of the two may lie apart by chance.
-        passed: whether the map is sane by this check; None where too few networks have a map that varies.
+        passed: whether this check leaves the map standing; None where too few networks have a map that varies.
 
     The explained map fails beside untrained networks, or those of shuffled labels, if it is more like them than they
     are like each other, or if they are as good as agreed on one map and it is that one. Beside other seeds it passes
     if it shares more with them than is its own.
+
+    Untrained networks and shuffled labels can only refute a map. One that passes need not have been learned: maps of
+    networks that learned nothing pass nearly always, for they are as unlike each other as they are unlike a learned one.
     """
 
     check: Check
@@ -82,7 +85,7 @@ class Sanity:
             told += f", theirs with each other {self.spread:.2f} ± {self.margin:.2f}"
         if self.check == "seeds":
             return f"{told}: {'another seed shows much the same' if self.passed else 'another seed shows another map'}"
-        return f"{told}: {'what it shows was learned' if self.passed else 'nothing need be learned to show it'}"
+        return f"{told}: {'these do not show it by themselves' if self.passed else 'nothing need be learned to show it'}"
 
     def __repr__(self) -> str:
         return f"Sanity({self.line})"

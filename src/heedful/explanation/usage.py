@@ -25,14 +25,16 @@ from heedful.explanation.subject import Subject
 
 WAYS = ("uniform", "permuted", "other window", "mean")
 """What the weights become, in the order in which mechanisms are asked one by one."""
-LEVEL = 0.9
-"""Coverage of the intervals."""
+LEVEL = 1 - 0.1 / len(WAYS)
+"""Coverage of the intervals: 90 % of all of them at once, for there is a try for each way (Bonferroni)."""
 MOVED = 0.02
 """Share of probability, or of the answers' deviation, that must move for weights to count as used."""
 COSTS = 0.05
 """Share by which the loss must rise for weights to count as used."""
 COSTS_LEAST = 0.02
-"""Rise of the loss (nats, or deviations of the target) below which none counts."""
+"""Rise of the loss, in nats or in deviations of the truth, below which none counts."""
+EACH = 2
+"""Ways in which each of several mechanisms is asked, the first ones: "not used" takes both."""
 PASSES = 10
 """Passes of a window that all of this may cost."""
 BATCH = 1024
@@ -73,12 +75,20 @@ class Worth:
     windows: int
     groups: int
 
-    def uses(self, loss: float) -> bool | None:
-        """Says whether this speaks for weights that are used, of a net with that loss; None where nothing can."""
+    def uses(self, loss: float, unit: float = 1.0) -> bool | None:
+        """Says whether this speaks for weights that are used; None where the intervals leave it open.
+
+        Args:
+            loss: of the net as it is; NaN without truths.
+            unit: one nat, or the deviation of the truth, in the unit of the loss.
+        """
         if math.isnan(self.moved_low):
             return None
-        least = COSTS_LEAST if math.isnan(loss) else max(COSTS * loss, COSTS_LEAST)
-        return self.moved_low > MOVED or (self.loss_low > 0 and self.loss > least)
+        least = COSTS_LEAST * unit if math.isnan(loss) else max(COSTS * loss, COSTS_LEAST * unit)
+        if self.moved_low > MOVED or (self.loss_low > 0 and self.loss > least):
+            return True
+        # Without truths the bound of the loss is NaN, which exceeds nothing.
+        return False if self.moved_high < MOVED and not self.loss_high > least else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +98,7 @@ class Usage:
     Args:
         rows: what became of it, by mechanism and way.
         loss: of the net as it is; NaN without truths.
+        unit: what a rise of the loss is told in: one nat, or the deviation of the truth.
         left_out: mechanisms whose weights cannot be changed, as the net names them.
         note: what people should know of such numbers.
         passes: passes of a window that it cost.
@@ -95,6 +106,7 @@ class Usage:
 
     rows: tuple[Worth, ...]
     loss: float
+    unit: float = 1.0
     left_out: tuple[str, ...] = ()
     note: str = OFF
     passes: float = field(default=math.nan)
@@ -105,29 +117,37 @@ class Usage:
 
     @property
     def used(self) -> bool | None:
-        """Whether the weights of all mechanisms together are used; None where there are too few groups to tell."""
+        """Whether the weights of all mechanisms together are used; None where that cannot be told."""
         return self.uses("all")
 
     def uses(self, mechanism: str) -> bool | None:
-        """Says whether the weights of one mechanism are used: whether anything changes when they become uniform.
+        """Says whether the weights of one mechanism are used: whether anything changes when others take their place.
 
-        The answers must move by more than 0.02 (lower bound of a 90 % interval over groups), or the loss rise by more
-        than 5 % and 0.02 with a lower bound above 0. Of 36 small nets whose weights had learned (pooling over time,
-        self-attention, and a forecast's pooling) all 36 use them, of 21 that ignore theirs none; of 36 whose weights
-        were drawn but never learned 3 do, as do 3 of 12 whose gates of channels learned little.
+        They are used if in one of the four ways the answers move by more than 0.02 (lower bound), or the loss rises by
+        more than 5 % and 0.02 units with a lower bound above 0. They are not used if the answers move by less than 0.02
+        and the loss rises by less (upper bounds) with uniform and with permuted weights. All else cannot be told.
+        Intervals are over groups and hold for all four ways at once in 90 %. The answers of a net that predicts nothing
+        hardly vary, so that any change is large beside them: ask nets that predict.
         """
-        row = self.row("uniform", mechanism)
-        return None if row is None else row.uses(self.loss)
+        said = {way: row.uses(self.loss, self.unit) for way in WAYS if (row := self.row(way, mechanism)) is not None}
+        if any(said.values()):
+            return True
+        return False if all(said.get(way) is False for way in ("uniform", "permuted")) else None
 
     @property
     def fixed(self) -> bool | None:
-        """Whether the mean weights do as well as a window's own: the mechanism then looks at every window alike."""
+        """Whether the mean weights do as well as a window's own: the mechanism then looks at every window alike.
+
+        False where they do worse by the rule of `uses`; None where that cannot be told, or the weights are not used.
+        """
         row = self.row("mean")
-        used = None if row is None else row.uses(self.loss)
-        return None if used is None or not self.used else not used
+        if row is None or not self.used:
+            return None
+        differs = row.uses(self.loss, self.unit)
+        return None if differs is None else not differs
 
     def __repr__(self) -> str:
-        words = {True: "used", False: "not used", None: "too few groups to tell"}
+        words = {True: "used", False: "not used", None: "cannot be told"}
         lines = [f"Usage({words[self.used]}, loss {self.loss:.4g})"]
         for one in self.rows:
             bounds = "" if math.isnan(one.moved_low) else f" [{one.moved_low:.3f}, {one.moved_high:.3f}]"
@@ -139,9 +159,9 @@ def usage(subject: Subject, *, seed: int = 0) -> Usage:
     """Measures what becomes of a net's answers and loss when its weights are changed.
 
     Weights become uniform (each window's mean everywhere), permuted among the places of their window, those of a window
-    of another group, and the mean over all windows: first of all mechanisms at once, then of one after the other, in as
-    many of these ways as ten passes of a window allow. A net of more than five mechanisms is asked about each on a part
-    of the windows.
+    of another group, and the mean over all windows: first of all mechanisms at once, then of one after the other, in
+    the first two of these ways. A net of more than two mechanisms is asked about each on a part of the windows, so that
+    all of it costs ten passes of a window.
 
     Args:
         subject: the net and its windows.
@@ -160,13 +180,14 @@ def usage(subject: Subject, *, seed: int = 0) -> Usage:
     else:
         # One window was asked first, to see what there is.
         share = (PASSES - 1 - len(WAYS) - 1 / len(subject)) / len(asked.names)
-        some = every if share >= 1 else _thinned(subject.groups, share, seed)
+        some = every if share >= EACH else _thinned(subject.groups, share / EACH, seed)
         for name in asked.names:
-            rows += [asked.worth(name, (name,), way, some, plain) for way in WAYS[: max(1, int(share))]]
+            rows += [asked.worth(name, (name,), way, some, plain) for way in WAYS[:EACH]]
     loss = subject.loss(plain, torch.arange(len(subject)))
     return Usage(
         rows=tuple(rows),
         loss=_interval(loss, subject.groups)[0],
+        unit=_unit(subject),
         left_out=asked.left_out,
         passes=(subject.meter.passed - before + 1) / len(subject),
     )
@@ -278,6 +299,16 @@ def _interval(values: Tensor, groups: np.ndarray) -> tuple[float, float, float, 
     known = values.double().numpy(force=True)
     there = ~np.isnan(known)
     return interval(known[there], groups[there], LEVEL)
+
+
+def _unit(subject: Subject) -> float:
+    """Gives one nat, or the deviation over the windows of the values that are meant."""
+    if subject.classes:
+        return 1.0
+    truth = subject.truth[:, list(subject.of)] if subject.of else subject.truth
+    known = truth.double().numpy(force=True)
+    known = known[:, np.isfinite(known).any(0)]
+    return float(np.nanstd(known, axis=0).mean()) if known.size else 1.0
 
 
 def _thinned(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
