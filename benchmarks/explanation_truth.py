@@ -5,8 +5,9 @@
     python -m benchmarks.explanation_truth --table       prints the table of what was measured
 
 Networks are trained on bursts planted in noise, and one to forecast a series. A run draws windows in groups that have
-a loudness and a preferred place of their own, or blocks of time, makes one map for each, and judges the maps. The level of the intervals was picked on the
-networks of seed 0 ("picked on"); the others are what is reported. A cell leaves one file and is not repeated.
+a loudness and a preferred place of their own, or blocks of time, makes one map for each, and judges the maps. The
+level of the intervals was picked on the networks of seed 0 ("picked on"); the others are what is reported. A cell
+leaves one file and is not repeated.
 """
 
 from __future__ import annotations

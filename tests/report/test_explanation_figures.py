@@ -252,7 +252,7 @@ def test_lines_of_a_spectrum_are_drawn_by_their_mean() -> None:
 
 def test_an_even_map_is_no_dark_one() -> None:
     np.testing.assert_allclose(style.share(np.full(8, 0.125)), 0.5)
-    np.testing.assert_allclose(style.share(np.array([-1.0, 0.0, 0.0, 0.5])), [0, 0, 0, 0.5])  # beside what speaks against
+    np.testing.assert_allclose(style.share(np.array([-1.0, 0.0, 0.0, 0.5])), [0, 0, 0, 0.5])
     np.testing.assert_array_equal(style.share(np.zeros(3)), 0)
 
 

@@ -13,7 +13,7 @@ from heedful.explanation.controls import controls
 from heedful.explanation.faithfulness import Curves, Gain, gains, measured
 from heedful.explanation.looks import Look
 from heedful.explanation.subject import Subject
-from heedful.explanation.truth import Truth, judge
+from heedful.explanation.truth import Truth, judge, tried
 from heedful.explanation.units import ChannelUnits, ColumnUnits, SampleUnits, Units
 from heedful.explanation.usage import Usage, usage
 
@@ -101,7 +101,9 @@ def _tried(
     )
     beside = {name: several for name, several in beside.items() if not only or name in only}
     found = measured(units, maps, beside, seed=seed)
-    return judge(gains(found, subject.groups, parts=_parts(subject))), found
+    rows = gains(found, subject.groups, parts=_parts(subject))
+    truth = judge(rows) if only else tried(units, maps, rows, subject.groups, seed=seed)
+    return truth, found
 
 
 def _by_step(subject: Subject, maps: np.ndarray, seed: int) -> list[Gain]:

@@ -100,11 +100,11 @@ def smooth_random(
     doubled = np.concatenate((whole, whole[:, ::-1]), 1)
     own, values = np.fft.rfft(doubled, axis=1), np.sort(doubled, 1)
     size = np.abs(own)
+    chance = rng.random((1 if together else n, units))
     if together:
-        signs = rng.choice([-1.0, 1.0], units + 1)
-        surrogate, chance = np.fft.irfft(own * signs, 2 * units, axis=1), rng.random(units)
+        surrogate = np.fft.irfft(own * rng.choice([-1.0, 1.0], units + 1), 2 * units, axis=1)
     else:
-        surrogate, chance = rng.permuted(doubled, axis=1), rng.random((n, units))
+        surrogate = rng.permuted(doubled, axis=1)
     for _ in range(_REPEATS):
         spectrum = np.fft.rfft(_dealt(values, surrogate), axis=1)
         turned = size * spectrum / np.maximum(np.abs(spectrum), np.finfo(float).tiny)

@@ -50,7 +50,7 @@ class Sanity:
     if it shares more with them than is its own.
 
     Untrained networks and shuffled labels can only refute a map. One that passes need not have been learned: maps of
-    networks that learned nothing pass nearly always, for they are as unlike each other as they are unlike a learned one.
+    networks that learned nothing pass nearly always, for they are as unlike each other as unlike a learned one.
     """
 
     check: Check
@@ -84,8 +84,10 @@ class Sanity:
         if not np.isnan(self.spread):
             told += f", theirs with each other {self.spread:.2f} ± {self.margin:.2f}"
         if self.check == "seeds":
-            return f"{told}: {'another seed shows much the same' if self.passed else 'another seed shows another map'}"
-        return f"{told}: {'these do not show it by themselves' if self.passed else 'nothing need be learned to show it'}"
+            what = "another seed shows much the same" if self.passed else "another seed shows another map"
+        else:
+            what = "these do not show it by themselves" if self.passed else "nothing need be learned to show it"
+        return f"{told}: {what}"
 
     def __repr__(self) -> str:
         return f"Sanity({self.line})"

@@ -124,9 +124,7 @@ def _levels(bundle: Bundle, levels: Sequence[float] | None) -> tuple[float, ...]
     return wanted
 
 
-def series_of(
-    bundle: Bundle, table: Table, time: str | None = None, date_format: str | None = None
-) -> Series:
+def series_of(bundle: Bundle, table: Table, time: str | None = None, date_format: str | None = None) -> Series:
     """Reads a table as the one that was trained on was read.
 
     Raises: DataError for a table without stamps where the bundle needs them.
