@@ -56,7 +56,7 @@ def careful(command: Callable[P, int]) -> Callable[P, None]:
             typer.echo(f"heedful: {error}", err=True)
             code = WRONG_INPUT
         except KeyboardInterrupt as stop:
-            typer.echo(f"heedful: {stop or 'stopped.'}", err=True)
+            typer.echo(f"heedful: {str(stop) or 'stopped.'}", err=True)
             code = STOPPED
         except BrokenPipeError:  # whoever read our output has had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -42,7 +42,7 @@ def _used(found: Explanation) -> Iterator[str]:
         yield "Used: cannot be told, for the weights of its mechanisms cannot be replaced."
         return
     row = use.row("uniform")
-    word = {True: "yes", False: "no", None: "cannot be told, of too few groups"}[use.used]
+    word = {True: "yes", False: "no", None: "cannot be told"}[use.used]
     if row is None:
         yield f"Used: {word}."
         return

@@ -79,7 +79,8 @@ def smooth_random(
 
     Drawn `together`, s begins as g with random signs of its cosines that all maps share, so that surrogates are as
     alike from window to window as the maps are, and one map for all windows stays one. It keeps the mirror image, so
-    that a map which is at its largest or smallest at an end has such surrogates.
+    that a map which is at its largest or smallest at an end has such surrogates. Nothing is repeated then, since the
+    map itself, with its own signs, must be one of those that may come out.
 
     Paper:   Schreiber and Schmitz, "Improved surrogate data for nonlinearity tests", Physical Review Letters 77, 1996;
              what all share, of Prichard and Theiler, "Generating surrogate data for time series with several
@@ -105,7 +106,7 @@ def smooth_random(
         surrogate = np.fft.irfft(own * rng.choice([-1.0, 1.0], units + 1), 2 * units, axis=1)
     else:
         surrogate = rng.permuted(doubled, axis=1)
-    for _ in range(_REPEATS):
+    for _ in range(0 if together else _REPEATS):
         spectrum = np.fft.rfft(_dealt(values, surrogate), axis=1)
         turned = size * spectrum / np.maximum(np.abs(spectrum), np.finfo(float).tiny)
         surrogate = np.fft.irfft(turned, 2 * units, axis=1)
