@@ -169,6 +169,7 @@ def test_a_network_that_does_not_predict_is_refused_but_for_anyway(bundle, table
         ({"at": "2023-01-01"}, OptionError, "are explained from"),
         ({"at": "noon"}, OptionError, "needs a stamp"),
         ({"window": 10**6}, OptionError, "There are windows"),
+        ({"window": "x"}, OptionError, "the number of a window"),
         ({"window": 1, "at": "2024-02-18"}, OptionError, "got both"),
         ({"of_class": "IR"}, OptionError, "knows no class"),
         ({"label": "x"}, OptionError, "about recordings"),

@@ -93,6 +93,8 @@ def explain(
     ('forecast', (40, 16))
     """
     _check(windows, retrain, formats, language)
+    if window is not None and not isinstance(window, int):
+        raise OptionError(f"explain needs the number of a window, got window={window!r}. Give a whole number, or --at.")
     folder = None if out is None or out == "auto" else check_folder(Path(out), overwrite=overwrite)
     case, asked = _case(model, data, windows, at, window, of_class, speed, scaler, reading)
     case = _defects(case, speed, bearing)
