@@ -37,7 +37,6 @@ class Case:
         build: a network like this one that has learned nothing, drawn from a seed.
         learn: trains such a network again on the train part of the data, from a seed, on shuffled targets if asked;
             None where the data does not hold it.
-        unlearnable: why `learn` is None.
         like: a network of this kind for windows of other samples and columns, and if it forecasts another horizon;
             None where nothing says how it is built.
         offset: what was taken away from each column, so that 0 stands for nothing in particular: in a scale from 0 to
@@ -59,8 +58,7 @@ class Case:
     predicts: bool | None
     held_out: bool | None
     build: Callable[[int], nn.Module]
-    learn: Learn | None = None
-    unlearnable: str = "nothing says how this network was trained"
+    learn: Learn | str = "nothing says how this network was trained"
     like: Callable[[int, int, int], nn.Module] | None = None
     offset: Tensor | None = None
     rate: float | None = None
@@ -77,9 +75,18 @@ class Case:
 
         Raises: OptionError where the data holds no train part, with the reason.
         """
-        if self.learn is None:
-            raise OptionError(f"--retrain cannot be done: {self.unlearnable}. Leave it out.")
-        return moved(self.learn(net, seed, shuffled), self.offset)
+        return moved(self.learnable()(net, seed, shuffled), self.offset)
+
+    def learnable(self) -> Learn:
+        """Gives what trains such a network.
+
+        Raises: OptionError where nothing can, with the reason.
+        """
+        if isinstance(self.learn, str):
+            raise OptionError(
+                f"--retrain cannot be done: {self.learn}. Leave it out, or give the data of the training."
+            )
+        return self.learn
 
 
 Learn = Callable[[nn.Module, int, bool], nn.Module]
@@ -96,6 +103,23 @@ def enough(count: int, what: str) -> None:
             f"explain needs at least {FEWEST} windows to say whether a map is true, got {count} of {what}. Give more "
             "rows or recordings."
         )
+
+
+def numbered(count: int, at: str | None, window: int | None) -> np.ndarray:
+    """Gives the window of a number, none where none is asked for.
+
+    Raises: OptionError for a moment beside the number, or a number that is not there.
+
+    >>> numbered(10, None, -1).tolist(), numbered(10, None, None).tolist()
+    ([9], [])
+    """
+    if window is None:
+        return np.empty(0, dtype=np.int64)
+    if at is not None:
+        raise OptionError("explain takes --at or --window, got both. Give one of them.")
+    if not -count <= window < count:
+        raise OptionError(f"There are windows 0 to {count - 1:,}, got {window}. Take one of these.")
+    return np.array([window % count])
 
 
 def spread(count: int, most: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from heedful.data.recordings import Cuts, Part, Piece, Recordings, SignalScaler, cut, read_recordings, with_speed
 from heedful.data.recordings.speed import OBVIOUS
 from heedful.errors import OptionError, unknown
-from heedful.explaining.case import JUDGED, Case, Learn, blocks, enough, spread
+from heedful.explaining.case import JUDGED, Case, Learn, blocks, enough, numbered, spread
 from heedful.explaining.worth import of_classes, of_numbers
 from heedful.explanation.result import Shown
 from heedful.explanation.sanity import redrawn
@@ -80,14 +80,12 @@ def read(
     numbers = np.union1d(spread(len(whole), most), asked).astype(np.int64)
     case = told_by(whole.take(numbers), net=bundle.network())
     case = replace(case, worth=judged.worth, predicts=judged.predicts)
-    learn = _learner(bundle, found, same=same)
     problems = [*notes, *found.notes, *map(str, found.problems), *told, *_strange(bundle, found)]
     case = replace(
         case,
         held_out=held,
         build=partial(_built, bundle),
-        learn=None if isinstance(learn, str) else learn,
-        unlearnable=learn if isinstance(learn, str) else "",
+        learn=_learner(bundle, found, same=same),
         like=partial(_like, bundle),
         notes=tuple(problems),
     )
@@ -205,14 +203,8 @@ def _held_out(
 
 def _asked(cuts: Cuts, at: str | None, window: int | None) -> np.ndarray:
     """Finds the window to show: by its recording and second, or by its number."""
-    if at is not None and window is not None:
-        raise OptionError("explain takes --at or --window, got both. Give one of them.")
-    if window is not None:
-        if not -len(cuts) <= window < len(cuts):
-            raise OptionError(f"There are windows 0 to {len(cuts) - 1:,}, got {window}. Take one of these.")
-        return np.array([window % len(cuts)])
-    if at is None:
-        return np.empty(0, dtype=np.int64)
+    if at is None or window is not None:
+        return numbered(len(cuts), at, window)
     name, _, second = at.rpartition(":") if ":" in at else (at, "", "0")
     names = [cuts.recordings[int(number)].name for number in cuts.starts[:, 0]]
     if name not in names:

@@ -104,10 +104,8 @@ def explain(
             f"{case.model} does not predict these windows, and a network that does not predict cannot be explained. "
             f"{' '.join(case.worth)} Train it longer, or on more data; --anyway explains it all the same."
         )
-    if retrain and case.learn is None:
-        raise OptionError(
-            f"--retrain cannot be done: {case.unlearnable}. Leave it out, or give the data of the training."
-        )
+    if retrain:
+        case.learnable()
     wanted = Asked(
         shown=asked,
         of_class=of_class,

@@ -19,7 +19,7 @@ from heedful.data.series import Series
 from heedful.data.split import Span
 from heedful.data.windows import Windows, windows
 from heedful.errors import OptionError
-from heedful.explaining.case import FEWEST, JUDGED, Case, Learn, blocks, enough, moved, spread
+from heedful.explaining.case import FEWEST, JUDGED, Case, Learn, blocks, enough, moved, numbered, spread
 from heedful.explaining.worth import Worth, of_forecasts
 from heedful.explanation.result import Shown
 from heedful.explanation.sanity import redrawn
@@ -62,7 +62,7 @@ def read(
     numbers = np.union1d(spread(len(whole), most), asked).astype(np.int64)
     case = case_of(only(whole, numbers), bundle.scaler, bundle.network(), model=bundle.model, unit=_unit(series))
     worth = _worth(only(whole, spread(len(whole), JUDGED)), bundle)
-    learn, made = _learner(bundle, series), list(series.notes)
+    made = list(series.notes)
     made += notes if held is not False else [f"{notes[0]} What holds for rows that were learned may fail on new ones."]
     case = replace(
         case,
@@ -70,8 +70,7 @@ def read(
         predicts=worth.predicts,
         held_out=held,
         build=partial(_built, bundle),
-        learn=None if isinstance(learn, str) else learn,
-        unlearnable=learn if isinstance(learn, str) else "",
+        learn=_learner(bundle, series),
         like=partial(_like, bundle),
         notes=tuple(made),
     )
@@ -176,14 +175,8 @@ def only(whole: Windows, numbers: np.ndarray) -> Windows:
 
 def _asked(whole: Windows, at: str | None, window: int | None) -> np.ndarray:
     """Finds the window to show: by the stamp of its newest row, or by its number."""
-    if at is not None and window is not None:
-        raise OptionError("explain takes --at or --window, got both. Give one of them.")
-    if window is not None:
-        if not -len(whole) <= window < len(whole):
-            raise OptionError(f"There are windows 0 to {len(whole) - 1:,}, got {window}. Take one of these.")
-        return np.array([window % len(whole)])
-    if at is None:
-        return np.empty(0, dtype=np.int64)
+    if at is None or window is not None:
+        return numbered(len(whole), at, window)
     stamps = pd.Index(whole.span.series.times[whole.origins])
     if not isinstance(stamps, pd.DatetimeIndex):
         raise OptionError(f"--at needs a table with stamps, got rows without. Take --window 0 to {len(whole) - 1:,}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -21,15 +21,13 @@ from heedful.explanation import attribution
 from heedful.explanation.agreement import agreement
 from heedful.explanation.looks import Look, looks
 from heedful.explanation.result import Explanation, Shown
-from heedful.explanation.sanity import FEWEST, Check, Sanity, compared
+from heedful.explanation.sanity import Sanity, across_seeds, against_random_labels, against_untrained
 from heedful.explanation.spectrum import Bands, band_occlusion, line_occlusion
 from heedful.explanation.states import pushed, value_norms
 from heedful.explanation.subject import Subject
 
 EXAMPLES = 6
 """Windows that are shown, beside the one that was asked for."""
-UNTRAINED = FEWEST["untrained"]
-"""Untrained networks that a map is compared with."""
 SPECTRUM = 256
 """Samples from which on a spectrum has bands worth taking away."""
 
@@ -228,21 +226,19 @@ def _sanity(
         return (), losses
     own = look.over_samples()
 
-    def check(kind: Check, others: Iterable[Subject]) -> Sanity:
-        maps = [_same_look(other, look).over_samples(look.reach) for other in others]
-        return compared(kind, own, maps, subject.real, subject.groups, name=look.name)
+    def mapper(other: Subject) -> np.ndarray:
+        return next(one for one in looks(other) if one.name == look.name).over_samples(look.reach)
 
     with bill.part("untrained networks"):
-        drawn = range(1 + UNTRAINED * asked.seed, 1 + UNTRAINED * (asked.seed + 1))
-        found = [check("untrained", (replace(subject, net=case.fresh(seed)) for seed in drawn))]
+        found = [
+            against_untrained(subject, mapper, rebuild=case.fresh, own=own, name=look.name, seed=asked.seed),
+        ]
     if again is not None:
-        found += [check("seeds", again.seeds)]
-        found += [check("labels", again.shuffled)] if again.shuffled else []
+        sets = ((across_seeds, again.seeds), (against_random_labels, again.shuffled))
+        for check, others in sets:
+            maps = [mapper(other) for other in others]
+            found += [check(own, maps, subject.real, subject.groups, name=look.name)] if maps else []
     return tuple(found), losses
-
-
-def _same_look(subject: Subject, look: Look) -> Look:
-    return next(other for other in looks(subject) if other.name == look.name)
 
 
 def _bands(case: Case, subject: Subject, bill: _Bill) -> tuple[Bands, ...]:
