@@ -100,21 +100,23 @@ class Nystrom(ProjectedAttention):
         return y, forth @ core @ back if weights else None
 
     def _means(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Gives the means of A stretches of (B, N, T, E), and which (B or 1, A) hold any step."""
+        """Gives the means of A stretches of (B, N, T, E), or of T of them, and which (B or 1, A) hold any step."""
         steps = torch.arange(x.shape[2], device=x.device)
+        # Landmarks beyond the steps are empty: they only cost time. An exported net, whose T is free, keeps them.
+        landmarks = self.landmarks if torch.compiler.is_exporting() else min(self.landmarks, x.shape[2])
         if mask is None:
-            stretch = (steps * self.landmarks // x.shape[2]).unsqueeze(0)
+            stretch = (steps * landmarks // x.shape[2]).unsqueeze(0)
         else:
-            stretch = (mask.cumsum(-1) - 1) * self.landmarks // real_counts(mask).unsqueeze(-1)
-        member = stretch.unsqueeze(1) == torch.arange(self.landmarks, device=x.device).unsqueeze(-1)
+            stretch = (mask.cumsum(-1) - 1) * landmarks // real_counts(mask).unsqueeze(-1)
+        member = stretch.unsqueeze(1) == torch.arange(landmarks, device=x.device).unsqueeze(-1)
         if mask is not None:
             member = member & mask.unsqueeze(1)
         size = member.sum(-1, keepdim=True)
         return (member.to(x.dtype) / size.clamp_min(1)).unsqueeze(1) @ x, size.squeeze(-1) > 0
 
     def _invert(self, m: Tensor) -> Tensor:
-        """Approaches the pseudo-inverse of (B, N, A, A)."""
-        eye = torch.eye(m.shape[-1], dtype=m.dtype, device=m.device)
+        """Approaches the pseudo-inverse of (B, N, A, A'), one side of which may hold fewer stretches."""
+        eye = torch.eye(m.shape[-2], dtype=m.dtype, device=m.device)
         columns = m.sum(-2)
         largest = columns.amax() if self.variant == "code" else columns.amax(-1)[..., None, None]
         z = m.transpose(-1, -2) / largest.clamp_min(torch.finfo(m.dtype).eps)
