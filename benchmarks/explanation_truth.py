@@ -5,9 +5,10 @@
     python -m benchmarks.explanation_truth --table       prints the table of what was measured
 
 Networks are trained on bursts planted in noise, and one to forecast a series. A run draws windows in groups that have
-a loudness and a preferred place of their own, or blocks of time, makes one map for each, and judges the maps. The
-level of the intervals was picked on the networks of seed 0 ("picked on"); the others are what is reported. A cell
-leaves one file and is not repeated.
+a loudness and a preferred place of their own, or blocks of time, makes one map for each, and judges the maps: of
+samples, of eight columns of which one holds the burst, or of the channels that an SE block reads. The level of the
+intervals was picked on the networks of seed 0, and how maps are ranked that are alike in all windows on some of seed 1;
+the others are what is reported. A cell leaves one file and is not repeated.
 """
 
 from __future__ import annotations
@@ -27,19 +28,22 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 from torch import nn
 
+from heedful.attention import SE
 from heedful.explanation.attribution import occlusion
-from heedful.explanation.controls import OTHER, SMOOTH, controls
+from heedful.explanation.controls import OTHER, PERMUTED, SMOOTH, controls
 from heedful.explanation.faithfulness import LEVEL, gains, measured
 from heedful.explanation.planted import localisation, planted
 from heedful.explanation.subject import Subject
 from heedful.explanation.truth import judge, tried
-from heedful.explanation.units import SampleUnits
+from heedful.explanation.units import ChannelUnits, ColumnUnits, SampleUnits, Units
 from heedful.files import write_whole
 from heedful.models.signals import SignalShape, get
+from heedful.models.signals.arms import SignalArm
 
 OUT = Path(__file__).resolve().parent / "results" / "explanation_truth"
 WINDOW, RATIO, RUNS = 96, 6.0, 200
 LEVELS = (0.8, 0.9, 0.95, 0.99)
+COLUMNS = 8
 LAYOUTS = {
     "40 in 10": [4] * 10,
     "100 in 10, anywhere": [10] * 10,
@@ -47,6 +51,9 @@ LAYOUTS = {
     "40 in 5": [8] * 5,
     "40 in 10, one place": [4] * 10,
     "40 in 20 blocks": [2] * 20,
+    "40 in 10, a column each": [4] * 10,
+    "40 in 10, one column": [4] * 10,
+    "40 in 10, channels": [4] * 10,
 }
 
 
@@ -69,11 +76,36 @@ class CNN(nn.Module):
         return self.output(self.convs(x.transpose(1, 2)).square().mean(2))
 
 
+WIDE, GATED = "cnn-lstm of 8 columns", "cnn-lstm+se"
+
+
+def built(name: str, seed: int) -> nn.Module:
+    if name == "cnn":
+        return CNN(seed)
+    if name == WIDE:
+        return get("cnn-lstm").build(SignalShape(COLUMNS, 2, WINDOW), seed)
+    return SignalArm.read(name).build(SignalShape(1, 2, WINDOW), seed)
+
+
+def spread(x: np.ndarray, columns: np.ndarray, seed: int) -> np.ndarray:
+    """Puts each window into one of eight columns; the others are noise."""
+    found = np.random.default_rng((seed, 2)).normal(size=(len(x), WINDOW, COLUMNS)).astype(np.float32)
+    found[np.arange(len(x)), :, columns] = x[..., 0]
+    return found
+
+
+def shown(name: str, windows: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Windows as a network of that name reads them, and their classes."""
+    x, y, _ = planted("classes", windows=windows, window=WINDOW, ratio=RATIO, seed=seed)
+    if name == WIDE:
+        x = spread(x, np.random.default_rng((seed, 3)).integers(COLUMNS, size=windows), seed)
+    return torch.from_numpy(x), torch.from_numpy(y)
+
+
 def trained(name: str, seed: int) -> tuple[nn.Module, float]:
     """A network in eval mode, and its share of right answers on windows of its own."""
-    x, y, _ = planted("classes", windows=3000, window=WINDOW, ratio=RATIO, seed=1000 + seed)
-    inputs, truth = torch.from_numpy(x), torch.from_numpy(y)
-    net = (CNN(seed) if name == "cnn" else get(name).build(SignalShape(1, 2, WINDOW), seed)).train()
+    inputs, truth = shown(name, 12_000 if name == WIDE else 3000, 1000 + seed)
+    net = built(name, seed).train()
     optimiser = torch.optim.Adam(net.parameters(), lr=2e-3)
     order = torch.Generator().manual_seed(seed)
     for _ in range(8):
@@ -82,9 +114,9 @@ def trained(name: str, seed: int) -> tuple[nn.Module, float]:
             nn.functional.cross_entropy(net(inputs[batch]), truth[batch]).backward()
             optimiser.step()
     net.eval()
-    x, y, _ = planted("classes", windows=1000, window=WINDOW, ratio=RATIO, seed=2000 + seed)
+    x, y = shown(name, 1000, 2000 + seed)
     with torch.no_grad():
-        return net, float((net(torch.from_numpy(x)).argmax(1).numpy() == y).mean())
+        return net, float((net(x).argmax(1) == y).float().mean())
 
 
 HORIZON, FORECAST = 3, "forecasting cnn-lstm"
@@ -162,7 +194,11 @@ def drawn(layout: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
         chosen.append(near)
     rows = np.concatenate(chosen)
     loud = np.exp(rng.normal(0, 0.2, len(sizes)))[groups]
-    return (x[rows] * loud[:, None, None]).astype(np.float32), y[rows], places[rows], groups
+    x = (x[rows] * loud[:, None, None]).astype(np.float32)
+    if layout.endswith(("column", "each")):
+        columns = np.full(len(rows), 2) if layout.endswith("column") else rng.integers(COLUMNS, size=len(rows))
+        return spread(x, columns, seed), y[rows], np.eye(COLUMNS)[columns], groups
+    return x, y[rows], places[rows], groups
 
 
 # --- maps --------------------------------------------------------------------------------------------------------
@@ -218,6 +254,24 @@ def shared_in_part(part: float) -> Callable[[np.random.Generator, np.ndarray, np
 
 
 ONE = "one smooth random map for all windows"
+
+
+def unordered(noise: float, known: float, shared: bool) -> Callable[..., np.ndarray]:
+    """Maps of units without an order: what is known of them, and noise that all windows share, or not."""
+
+    def maps(rng: np.random.Generator, places: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        return known * places + noise * rng.normal(size=(1 if shared else len(places), places.shape[1]))
+
+    return maps
+
+
+UNORDERED = {
+    "random by unit": unordered(1.0, 0.0, shared=False),
+    "one random map of units for all windows": unordered(1.0, 0.0, shared=True),
+    "planted unit, noise 0.2": unordered(0.2, 1.0, shared=False),
+    "planted unit, noise 0.5": unordered(0.5, 1.0, shared=False),
+    "planted unit, one noise 0.5 for all windows": unordered(0.5, 1.0, shared=True),
+}
 FAMILIES: dict[str, Callable[[np.random.Generator, np.ndarray, np.ndarray], np.ndarray]] = {
     "smooth random": lambda rng, places, groups: smooth(rng, len(places)),
     "random by sample": lambda rng, places, groups: rng.normal(size=places.shape),
@@ -234,23 +288,34 @@ FAMILIES: dict[str, Callable[[np.random.Generator, np.ndarray, np.ndarray], np.n
     "one right map for all windows": one_for_all(0.0, 1.0),
     "one right map for all windows, noise 0.5": one_for_all(0.5, 1.0),
     "one right map for all windows, noise 1": one_for_all(1.0, 1.0),
+    **UNORDERED,
 }
 
 
 # --- cells -------------------------------------------------------------------------------------------------------
 
 
+def units_of(subject: Subject, layout: str) -> Units:
+    if layout.endswith("channels"):
+        return ChannelUnits(subject, next(one for one in subject.net.modules() if isinstance(one, SE)))
+    return ColumnUnits(subject) if subject.x.shape[2] > 1 else SampleUnits(subject)
+
+
 def run(net: nn.Module, layout: str, family: str, seed: int) -> dict[str, Any]:
     """Judges one draw of maps at every level."""
     x, y, places, groups = blocks(net, seed) if layout.endswith("blocks") else drawn(layout, seed)
-    maps = FAMILIES[family](np.random.default_rng((seed, 1)), places, groups)
     subject = forecast(net, x, y, groups)
     if not layout.endswith("blocks"):
-        subject = replace(subject, classes=("low", "high"), outputs=("low", "high"), columns=("signal",))
-    units = SampleUnits(subject)
-    real = subject.real.numpy()
-    beside = controls(maps, real, groups, seed=seed)
-    found = measured(units, maps, {name: beside[name] for name in (SMOOTH, OTHER)}, seed=seed)
+        names = tuple(f"signal {column + 1}" for column in range(x.shape[2]))
+        subject = replace(subject, classes=("low", "high"), outputs=("low", "high"), columns=names)
+    units = units_of(subject, layout)
+    real = units.real.numpy()
+    # Which channels matter nobody planted.
+    places = np.zeros(real.shape) if layout.endswith("channels") else places
+    maps = FAMILIES[family](np.random.default_rng((seed, 1)), places, groups)
+    beside = controls(maps, real, groups, axis=units.axis, seed=seed)
+    rivals = (SMOOTH if units.axis == "time" else PERMUTED, OTHER)
+    found = measured(units, maps, {name: beside[name] for name in rivals}, seed=seed)
     rows = {level: gains(found, groups, level=level) for level in LEVELS}
     # Whatever is true at a higher level is so at the lowest, which says whether a rank is asked.
     rank = tried(units, maps, rows[min(LEVELS)], groups, seed=seed).rank
@@ -260,7 +325,7 @@ def run(net: nn.Module, layout: str, family: str, seed: int) -> dict[str, Any]:
         "true, not ranked": {str(level): judge(rows[level]).true for level in LEVELS},
         "here": {str(level): one.beats[OTHER] for level, one in judged.items()},
         "gains": [one.mean for one in judged[LEVELS[0]].decisive],
-        "auroc": float(localisation(maps, places > 0.5, real).mean()),
+        "auroc": float(localisation(maps, places > 0.5, real).mean()) if places.any() else None,
     }
 
 
@@ -269,14 +334,17 @@ def cells() -> list[tuple[str, int, str, str]]:
     main, group, known = "40 in 10", "one smooth random map a group", "planted, noise 0.4"
     picked = ("smooth random", group, "a bump anywhere", known, "planted, noise 0.8")
     found = [("cnn", 0, main, family) for family in picked]
-    found += [("cnn", 1, main, family) for family in FAMILIES]
+    found += [("cnn", 1, main, family) for family in FAMILIES if family not in UNORDERED]
     found += [("cnn", 1, "40 in 5", family) for family in ("smooth random", group, known)]
     found += [("cnn-lstm", 1, main, family) for family in ("smooth random", known)]
     found += [("cnn", 1, "100 in 10, anywhere", family) for family in ("mean map", "a bump anywhere", known)]
     found += [("cnn", 1, "100 in 10, one of 55", family) for family in (group, known)]
     alike = (ONE, "random, a fifth of it shared", *(name for name in FAMILIES if name.startswith("one right map")))
-    found += [(FORECAST, 1, "40 in 20 blocks", family) for family in ("smooth random", "recency", *alike)]
-    return found + [("cnn", 1, "40 in 10, one place", family) for family in alike]
+    found += [(FORECAST, 2, "40 in 20 blocks", family) for family in ("smooth random", "recency", *alike)]
+    found += [("cnn", 2, "40 in 10, one place", family) for family in alike]
+    found += [(WIDE, 2, f"{main}, a column each", family) for family in UNORDERED]
+    found += [(WIDE, 2, f"{main}, one column", family) for family in UNORDERED]
+    return found + [(GATED, 2, f"{main}, channels", family) for family in tuple(UNORDERED)[:2]]
 
 
 def path(cell: tuple[str, int, str, str]) -> Path:
@@ -327,9 +395,10 @@ def table() -> str:
             told = f" ({low:.1%} to {high:.1%})" if level == LEVEL else ""
             shares.append(f"{hits / len(runs):.1%}{told}")
         shares.append(f"{np.mean([bool(one['here'][str(LEVEL)]) for one in runs]):.1%}")
-        auroc = np.mean([one["auroc"] for one in runs])
+        places = [one["auroc"] for one in runs if one["auroc"] is not None]
+        auroc = f"{np.mean(places):.2f}" if places else ""
         name = f"{cell[0]} ({said['right']:.1%} right)"
-        lines.append(f"| {name} | {cell[1]} | {cell[2]} | {cell[3]} | {auroc:.2f} | {' | '.join(shares)} |")
+        lines.append(f"| {name} | {cell[1]} | {cell[2]} | {cell[3]} | {auroc} | {' | '.join(shares)} |")
     return "\n".join(lines)
 
 
