@@ -14,6 +14,7 @@ from heedful.bundle import Bundle
 from heedful.data.split import Span
 from heedful.data.windows import windows
 from heedful.errors import DataError, OptionError, UnknownName
+from heedful.explaining import tables
 from heedful.explaining.case import blocks
 from heedful.explaining.run import explain
 from heedful.models.plan import Attention, Plan, Recurrence
@@ -125,6 +126,15 @@ def test_networks_trained_again_say_whether_weights_are_needed(bundle, table):
     assert set(found.needed) == {"as it is", "uniform weights"}
     assert {one.check for one in found.sanity} == {"untrained", "seeds", "labels"}
     assert not any("not asked" in line for line in found.verdict)
+
+
+def test_a_network_is_trained_again_by_the_recipe_of_the_first(table):
+    recipe = Recipe(epochs=3, learning_rate=3e-3, schedule="constant")
+    made = heedful.fit(table, "load", time="time", model="cnn-lstm+additive", window=16, recipe=recipe, seeds=1)
+    case, _ = tables.read(made, table, most=20)
+    seed = made.facts["seed"]
+    again = case.trained(case.build(seed), seed).state_dict()
+    assert all(torch.equal(again[name], value) for name, value in made.state.items())
 
 
 def test_the_same_seed_gives_the_same_explanation(found, bundle, table):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import heedful
-from heedful.data.recordings import Recording, Recordings, read_recordings
+from heedful.data.recordings import Augment, Recording, Recordings, read_recordings
 from heedful.data.sets.bearings import Geometry
 from heedful.errors import DataError, OptionError, UnknownName
 from heedful.explaining import recordings as front
@@ -244,6 +244,19 @@ def test_networks_are_trained_again_on_the_train_part_of_the_recordings_of_the_t
     assert loss(case.trained(case.build(3), 3)) < 0.5 * loss(case.fresh(3))
     with pytest.raises(OptionError, match="not the recordings that the model was trained on"):
         explain(bundle, new, windows=20, retrain=1, anyway=True)
+
+
+def test_networks_are_trained_again_by_the_recipe_of_the_first():
+    data = tones(groups=8, length=400)
+    asked = {"recipe": replace(RECIPE, epochs=2), "augment": Augment(jitter=0.1), "imbalance": "focal"}
+    made = train(data, "wdcnn+cbam", window=WINDOW, validation=0.0, seeds=[5], **asked)
+    case, _ = front.read(made, data, most=20)
+    again = case.trained(case.build(5), 5).state_dict()
+    assert all(torch.equal(again[name], value) for name, value in made.state.items())
+    other = replace(made, facts={**made.facts, "augment": None})
+    different, _ = front.read(other, data, most=20)
+    again = different.trained(different.build(5), 5).state_dict()
+    assert not all(torch.equal(again[name], value) for name, value in made.state.items())
 
 
 def test_a_model_without_attention_is_refused(learned, new):

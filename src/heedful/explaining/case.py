@@ -36,7 +36,7 @@ class Case:
         held_out: whether the windows were kept from training; None where nothing says so.
         build: a network like this one that has learned nothing, drawn from a seed.
         learn: trains such a network again on the train part of the data, from a seed, on shuffled targets if asked;
-            None where the data does not hold it.
+            the reason where that cannot be.
         like: a network of this kind for windows of other samples and columns, and if it forecasts another horizon;
             None where nothing says how it is built.
         offset: what was taken away from each column, so that 0 stands for nothing in particular: in a scale from 0 to

@@ -12,7 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from heedful.data.recordings import Cuts, Part, Piece, Recordings, SignalScaler, cut, read_recordings, with_speed
+from heedful.data.recordings import (
+    Augment,
+    Cuts,
+    Part,
+    Piece,
+    Recordings,
+    SignalScaler,
+    cut,
+    read_recordings,
+    with_speed,
+)
 from heedful.data.recordings.speed import OBVIOUS
 from heedful.errors import OptionError, unknown
 from heedful.explaining.case import JUDGED, Case, Learn, blocks, enough, numbered, spread
@@ -22,10 +32,10 @@ from heedful.explanation.sanity import redrawn
 from heedful.explanation.subject import Subject
 from heedful.models.signals import Ensemble, SignalShape, get
 from heedful.signals.bundle import SignalBundle
-from heedful.signals.jobs import own_augment, own_recipe
+from heedful.signals.jobs import own_augment, own_recipe, weigh
 from heedful.signals.predicting import in_order, laid_whole, spoken
 from heedful.signals.units import in_units
-from heedful.train import fit
+from heedful.train import Recipe, fit
 from heedful.train.feed import reads_speed
 from heedful.train.signals import Signals, feed_of
 
@@ -313,10 +323,14 @@ def _learner(bundle: SignalBundle, found: Recordings, *, same: bool) -> Learn | 
 
     def learn(net: nn.Module, seed: int, shuffled: bool) -> nn.Module:
         source = shuffle_labels(found, seed) if shuffled else found
-        laid = [_part(source, parts.get(name, ()), name, bundle) for name in ("train", "validation")]
-        train, judged = laid[0], laid[1] if len(laid[1]) else None
+        train = _part(source, parts["train"], "train", bundle)
+        held = parts.get("validation")
+        judged = _part(source, held, "validation", bundle) if held else None
         spec = get(bundle.model)
-        recipe = own_recipe(spec.recipe, train)
+        facts = bundle.facts
+        recipe = Recipe(**facts["recipe"]) if "recipe" in facts else own_recipe(spec.recipe, train)
+        augment = Augment(**facts["augment"]) if facts.get("augment") else None
+        weigh(net, train, facts.get("imbalance", "none"))
         if shuffled or judged is None:
             # Nothing that is learned from shuffled labels holds elsewhere: the train loss chooses.
             recipe, judged = replace(recipe, watch="train"), None
@@ -328,7 +342,7 @@ def _learner(bundle: SignalBundle, found: Recordings, *, same: bool) -> Learn | 
             scaler=bundle.scaler,
             recipe=recipe,
             seeds=[len(members) * seed + number for number in range(len(members))],
-            augment=own_augment(bundle.model),
+            augment=augment if "augment" in facts else own_augment(bundle.model),
             device="cpu",
         )
         for member, done in zip(members, fits, strict=True):

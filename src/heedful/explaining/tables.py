@@ -30,7 +30,7 @@ from heedful.forecasting.settings import recipe_of
 from heedful.forecasting.training import built
 from heedful.models import MODELS, Shape, get
 from heedful.models.compose import compose
-from heedful.train import fit, forecast
+from heedful.train import Recipe, fit, forecast
 from heedful.train.feed import Tensors
 from heedful.train.loss import point
 from heedful.train.signals import feed_of
@@ -264,8 +264,8 @@ def _learner(bundle: Bundle, series: Series) -> Learn | str:
         spans = [Span(series=source, part=name, start=a, stop=b) for name, (a, b) in _rows(parts)]
         train, judged = (windows(span, bundle.shape.window, bundle.shape.horizon) for span in spans)
         spec = MODELS.get(bundle.model.partition("(")[0])
-        epochs = facts.get("epochs")
-        recipe = recipe_of(spec, len(train), len(bundle.shape.targets), epochs=None if shuffled else epochs)
+        recipe = Recipe(**facts["recipe"]) if "recipe" in facts else None
+        recipe = recipe_of(spec, len(train), len(bundle.shape.targets), recipe=recipe)
         [done] = fit([net], train, judged, scaler=bundle.scaler, recipe=recipe, seeds=[seed], device="cpu")
         net.load_state_dict(done.state)
         return net.eval()

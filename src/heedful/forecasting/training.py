@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from heedful.forecasting.outputs import calibrate
 from heedful.forecasting.settings import Settings
 from heedful.models import Shape
 from heedful.scout import start_line
-from heedful.train import Fit, fit
+from heedful.train import Fit, Recipe, fit
 from heedful.train import checkpoint as files
 from heedful.train.machine import settle, use_threads
 from heedful.train.stack import stackable
@@ -87,7 +87,7 @@ def train(
             intervals=intervals,
             levels=tuple(level for level in levels if level in intervals.levels),
             notes=(*series.notes, *chosen.notes, *_notes(fits[best], intervals.refused, levels, intervals.windows)),
-            facts=_facts(series, parts, fits, best),
+            facts=_facts(series, parts, fits, best, chosen.recipe),
         ),
         train=learned,
         validation=judged,
@@ -219,7 +219,7 @@ def _notes(best: Fit, refused: Sequence[float], asked: Sequence[float], count: i
     return notes
 
 
-def _facts(series: Series, parts: Split, fits: Sequence[Fit], best: int) -> dict[str, Any]:
+def _facts(series: Series, parts: Split, fits: Sequence[Fit], best: int, recipe: Recipe) -> dict[str, Any]:
     kept = fits[best]
     return {
         "data": {
@@ -231,6 +231,7 @@ def _facts(series: Series, parts: Split, fits: Sequence[Fit], best: int) -> dict
         },
         "split": describe_split(parts),
         "gap": parts.gap,
+        "recipe": asdict(recipe),
         "seed": kept.seed,
         "seeds": [one.seed for one in fits],
         "validation_loss": _validation(kept),

@@ -87,6 +87,10 @@ class Field:
             recipe = replace(recipe, epochs=min(recipe.epochs, self.epochs) if self.recipe is None else self.epochs)
         return replace(recipe, watch="train") if fold.validation is None else recipe
 
+    def augment_of(self, model: str) -> Augment | None:
+        """Gives how train windows are varied: what was asked for, else the model's own."""
+        return own_augment(model) if self.augment is None else self.augment
+
     def recipes_for(self, model: str, fold: Fold) -> list[Recipe]:
         """Gives a model's recipe with each of the learning rates that are tried; without validation none is tried."""
         own = self.recipe_for(model, fold)
@@ -156,12 +160,17 @@ def build(model: str, field: Field, fold: Fold, seed: int) -> nn.Module:
     A number is told in the unit of the train windows' targets.
     """
     net: nn.Module = get(model).build(field.shape, seed)
+    weigh(net, fold.train, field.imbalance)
+    return net if field.classes else in_units(net, fold.train.targets)
+
+
+def weigh(net: nn.Module, train: Cuts, how: str) -> None:
+    """Gives a classifier the loss for classes as uneven as these."""
     head = getattr(net, "head", None)
     if isinstance(head, ClassHead):
-        weights, focal = balance(fold.train, field.imbalance)
+        weights, focal = balance(train, how)
         for member in net.members if isinstance(net, Ensemble) else (net,):
             member.head = replace(head, weights=weights, focal=focal)  # type: ignore[assignment]
-    return net if field.classes else in_units(net, fold.train.targets)
 
 
 def balance(train: Cuts, how: str) -> tuple[tuple[float, ...] | None, float | None]:
@@ -189,7 +198,7 @@ def _trained(job: SignalJob, field: Field, deadline: float | None, tick: Callabl
     with one_thread():
         fold, spec, [seed] = field.fold(job.fold), get(job.model), job.seeds
         scaler = SignalScaler.fit(fold.train, field.scaling or spec.scaling)
-        augment = own_augment(job.model) if field.augment is None else field.augment
+        augment = field.augment_of(job.model)
         tries = []
         for recipe in field.recipes_for(job.model, fold):
             net = build(job.model, field, fold, seed)

@@ -64,4 +64,5 @@ def train(
         defects=tuple(defects),
     )
     heard = [ground.run(SignalJob(model=model, seeds=(seed,), fold=""))[0] for seed in seeds]
-    return bundle_of(min(heard, key=lambda one: loss_of(one.trial)), ground, whole=window is None)
+    facts = {"data": {"name": recordings.name, "fingerprint": recordings.fingerprint}}
+    return bundle_of(min(heard, key=lambda one: loss_of(one.trial)), ground, whole=window is None, facts=facts)

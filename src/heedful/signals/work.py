@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +214,7 @@ def bundle_of(one: Heard, ground: Field, *, whole: bool, facts: Mapping[str, Any
         raise OptionError(f"{trial.model} has no weights to bundle.")
     fold = ground.fold(trial.fold)
     train = fold.train
+    recipe, augment = ground.recipe_for(trial.model, fold), ground.augment_of(trial.model)
     index = np.unique(np.linspace(0, len(train) - 1, min(_LEVELS, len(train))).astype(int))
     return SignalBundle(
         model=trial.model,
@@ -232,6 +233,9 @@ def bundle_of(one: Heard, ground: Field, *, whole: bool, facts: Mapping[str, Any
             "fold": trial.fold,
             "loss": loss_of(trial),
             "parts": {part.name: _places(part) for part in fold.parts},
+            "recipe": asdict(replace(recipe, learning_rate=trial.learning_rate)),
+            "augment": None if augment is None else asdict(augment),
+            "imbalance": ground.imbalance,
             "versions": versions(),
             **({"speed": list(ground.speed)} if ground.speed else {}),
             **(facts or {}),

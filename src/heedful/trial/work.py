@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -190,6 +190,7 @@ def _bundle(one: Trained, arena: Arena, columns: Columns, run: Mapping[str, Any]
             "data": run["data"],
             "split": describe_split(_newest(arena)) if arena.origins else run["split"],
             "versions": run["versions"],
+            "recipe": asdict(replace(arena.recipe_for(one.trial.model), learning_rate=one.trial.learning_rate)),
             "validation_loss": one.trial.history[one.trial.best_epoch - 1].validation,
         },
     )
