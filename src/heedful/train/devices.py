@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 import torch
 from torch import nn
@@ -50,10 +51,17 @@ def reduced(precision: str, device: torch.device) -> bool:
 
 @contextmanager
 def placed(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """Brings a model to a device, in evaluation mode, and back home at the end."""
-    home = next((p.device for p in model.parameters()), device)
-    model.eval().to(device)
+    """Brings a model to a device, in evaluation mode, and back home at the end; one that is there is not touched.
+
+    A recurrent layer cannot run in one thread while another one moves it, even to where it is.
+    """
+    home = next((held.device for held in chain(model.parameters(), model.buffers())), device)
+    away = home != device
+    model.eval()
+    if away:
+        model.to(device)
     try:
         yield
     finally:
-        model.to(home)
+        if away:
+            model.to(home)
