@@ -41,6 +41,15 @@ def test_a_network_that_diverged_once_is_not_ranked_by_its_other_folds(whole: Cl
     assert not [one for one in whole.findings if "diverged" in one.text]
 
 
+def test_a_network_that_says_what_the_best_baseline_says_does_not_beat_it(whole: Classification) -> None:
+    best = next(name for name in whole.summary.index if whole.models[name].kind == "baseline")
+    said = {one.fold: one.test for one in whole.trials if one.model == best}
+    trials = [one if one.seed is None else replace(one, test=said[one.fold]) for one in whole.trials]
+    found = replace(whole, trials=tuple(trials))
+    [told] = [one.text for one in found.findings if best in one.text]
+    assert told.startswith(f"No network beats the baseline {best}")
+
+
 def test_what_was_never_said_counts_as_no_class(whole: Classification) -> None:
     first, second = whole.folds
     found = lost(whole, first.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import isclose
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -149,6 +150,15 @@ def diverged(result: Classification) -> dict[str, int]:
     return dict(Counter(trial.model for trial in result.trials if not _finite(trial)))
 
 
+def gain(result: Classification, model: str, other: str) -> float:
+    """Says by how much a model is better than another in the measure that ranks them; 0 where only rounding differs."""
+    metric = result.metrics[result.ranked_by]
+    own, theirs = map(float, result.summary.loc[[model, other], metric.name].to_numpy(dtype=np.float64))
+    if isclose(own, theirs, rel_tol=1e-9):
+        return 0.0
+    return own - theirs if metric.larger_is_better else theirs - own
+
+
 def findings(result: Classification) -> tuple[Finding, ...]:
     """What a reader must not miss: what the split allows to say, then who beats the baselines."""
     from heedful.trial.result import Finding
@@ -172,9 +182,7 @@ def findings(result: Classification) -> tuple[Finding, ...]:
     nets = [name for name in table.index if name not in baselines.SUMMARIES]
     if known and nets:
         best, value = known[0], float(table.loc[known[0], metric.name])
-        better = [
-            n for n in nets if (float(table.loc[n, metric.name]) - value) * (1 if metric.larger_is_better else -1) > 0
-        ]
+        better = [name for name in nets if gain(result, name, best) > 0]
         if better:
             text = f"Better than the best baseline ({best}, {metric.heading} {value:.3f}) in {metric.heading}:"
             named = tuple((name, f"{float(table.loc[name, metric.name]):.3f}") for name in better)

@@ -10,6 +10,7 @@ import numpy as np
 from heedful.report import told
 from heedful.report.answers import Asked
 from heedful.report.signals.tables import folds_of, plain, value
+from heedful.signals.tables import gain
 from heedful.trial.effects import NOT_CONCLUDED
 from heedful.trial.family import family
 from heedful.trial.tables import asked_earlier
@@ -51,19 +52,19 @@ def _against(page: SignalPage, network: SignalLine, baseline: SignalLine) -> lis
     """Compares the best network with the best baseline, and says where the difference is no evidence."""
     say, result = page.say, page.result
     name, sign = result.ranked_by, 1 if result.metrics[result.ranked_by].larger_is_better else -1
-    gain = sign * (value(result, network.name, name) - value(result, baseline.name, name))
+    ahead = gain(result, network.name, baseline.name)
     slots = {"model": network.name, "baseline": baseline.name}
-    key = "verdict.better" if gain > 0 else "verdict.not_better"
+    key = "verdict.better" if ahead > 0 else "verdict.not_better"
     said = [say(key, score=_score(page, network), other=_score(page, baseline), **slots)]
     spread = value(result, network.name, f"{name}_std")
-    if gain > 0:
+    if ahead > 0:
         if len(result.folds) > 1:
             own, other = (folds_of(result, line.name) for line in (network, baseline))
             better = int((sign * (own - other) > 0).sum())
             said.append(say("verdict.on_folds", better=better, count=len(result.folds)))
         if not np.isfinite(spread):
             said.append(say("verdict.one_seed"))
-        elif gain < spread:
+        elif ahead < spread:
             said.append(say("verdict.within", spread=plain(page, spread)))
     return said + _chance(page, network)
 
