@@ -246,6 +246,13 @@ def test_networks_are_trained_again_on_the_train_part_of_the_recordings_of_the_t
         explain(bundle, new, windows=20, retrain=1, anyway=True)
 
 
+def test_probabilities_are_those_of_the_temperature_that_the_bundle_predicts_with(bundle, new):
+    warm, plain = (
+        front.read(replace(bundle, temperature=heat), new, most=24)[0].subject.undisturbed() for heat in (4.0, 1.0)
+    )
+    torch.testing.assert_close(4 * warm, plain)
+
+
 def test_networks_are_trained_again_by_the_recipe_of_the_first():
     data = tones(groups=8, length=400)
     asked = {"recipe": replace(RECIPE, epochs=2), "augment": Augment(jitter=0.1), "imbalance": "focal"}

@@ -131,6 +131,7 @@ def case_of(
         outputs=names or ("target",),
         columns=cuts.recordings.channels,
         groups=_groups(cuts),
+        point=lambda raw: raw / temperature if names else raw,
     )
     said = subject.undisturbed()
     worth = (
@@ -140,7 +141,7 @@ def case_of(
     )
     rates = {one.rate for one in cuts.recordings.items}
     rate = rates.pop() if len(rates) == 1 else None
-    show = partial(_shown, cuts, names, (said / temperature).softmax(1) if names else said, rate)
+    show = partial(_shown, cuts, names, said.softmax(1) if names else said, rate)
     return Case(
         subject=subject,
         kind="classes" if names else "number",

@@ -47,7 +47,8 @@ class Subject:
         picked: which of the K numbers is meant (n,); by default the class that the network says. Empty for values:
             then all of `of` are meant.
         of: which of the K values are meant; all of them if empty.
-        point: takes from what the network gives the values that it means; for a distribution its middle.
+        point: takes from what the network gives what it means: of a distribution its middle, of classes the scores that
+            a temperature was found for.
         deviation: of each of the K values over the windows (K,), by which its change is measured; `settled` fills it
             in. Empty for classes.
         meter: counts the passes.
@@ -125,7 +126,7 @@ class Subject:
         while beside and beside[-1] is None:
             beside.pop()
         raw = self.net(x, *beside)
-        return raw if self.classes else self.point(raw).flatten(1)
+        return self.point(raw) if self.classes else self.point(raw).flatten(1)
 
     def undisturbed(self) -> Tensor:
         """What the network gives for the windows as they are (n, K), without gradient."""
