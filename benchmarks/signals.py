@@ -4,6 +4,7 @@
     python -m benchmarks.signals --minutes 60        stops after an hour; given again it goes on where it stopped
     python -m benchmarks.signals --sets GunPoint --models resnet1d,mlstm-fcn
     python -m benchmarks.signals --long              the sets that take hours as well
+    python -m benchmarks.signals --epochs 1500 --out DIR    as many epochs as the articles take, elsewhere
     python -m benchmarks.signals table               prints what is there
     python -m benchmarks.signals choose              compares recipes by folds of the train files; reads no test file
 
@@ -39,6 +40,8 @@ from heedful.train.machine import settle
 HOME = Path(__file__).resolve().parents[1]
 DATA = HOME.parent / "shared" / "data" / "signals" / "ucr"
 OUT = HOME / "benchmarks" / "results" / "signals"
+RecipeOf = Callable[[int], Recipe]
+"""Gives the recipe for so many train windows."""
 SHORT = ("ItalyPowerDemand", "CBF", "GunPoint", "ECG200", "ArrowHead", "JapaneseVowels")
 LONG = ("OSULeaf", "ACSF1")
 MODELS = ("resnet1d", "mlstm-fcn", "inception-time")
@@ -132,7 +135,7 @@ def key_of(model: str, recipe: Recipe) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def train(net: Net, out: Path, deadline: float = inf, recipe_of: Callable[[int], Recipe] = Recipe.archive) -> str:
+def train(net: Net, out: Path, deadline: float = inf, recipe_of: RecipeOf = Recipe.archive) -> str:
     """Trains one net, scores it, and leaves its record; one that is there is left as it is."""
     path, (first, last) = net.path(out), parts(net.data)
     cuts = cut(first)
@@ -178,12 +181,12 @@ def nets(sets: Sequence[str], models: Sequence[str]) -> Iterator[Net]:
                     yield Net(data=data, model=model, seed=seed)
 
 
-def run(sets: Sequence[str], models: Sequence[str], out: Path, minutes: float) -> None:
+def run(sets: Sequence[str], models: Sequence[str], out: Path, minutes: float, recipe_of: RecipeOf) -> None:
     settle(1)
     deadline = time.monotonic() + 60 * minutes
     for net in nets(sets, models):
         try:
-            print(train(net, out, deadline), flush=True)
+            print(train(net, out, deadline, recipe_of), flush=True)
         except TimeUp:
             print(f"{net.data} {net.model} {net.seed}: the time is up; give the command again to go on.")
             return
@@ -193,7 +196,7 @@ def run(sets: Sequence[str], models: Sequence[str], out: Path, minutes: float) -
 
 
 def records_of(
-    data: str, model: str, out: Path, recipe_of: Callable[[int], Recipe] = Recipe.archive
+    data: str, model: str, out: Path, recipe_of: RecipeOf = Recipe.archive
 ) -> tuple[list[dict[str, Any]], int]:
     """The records of the nets made by today's recipe, and how many by another one are left out."""
     found = [Net(data=data, model=model, seed=seed).path(out) for seed in SEEDS.get(model, THREE)]
@@ -205,23 +208,23 @@ def records_of(
     return kept, len(every) - len(kept)
 
 
-def scores(data: str, model: str, out: Path) -> tuple[list[float], int]:
+def scores(data: str, model: str, out: Path, recipe_of: RecipeOf) -> tuple[list[float], int]:
     """Accuracy of every net that is there, and the number of test cases."""
-    records, _ = records_of(data, model, out)
+    records, _ = records_of(data, model, out, recipe_of)
     return [record["accuracy"] for record in records], len(records[0]["classes"]) if records else 0
 
 
-def vote(data: str, out: Path) -> tuple[list[float], int]:
+def vote(data: str, out: Path, recipe_of: RecipeOf) -> tuple[list[float], int]:
     """Accuracy of the mean probability of the five inception networks; nothing unless all five are there."""
-    records, _ = records_of(data, "inception-time", out)
+    records, _ = records_of(data, "inception-time", out, recipe_of)
     if len(records) < len(SEEDS["inception-time"]):
         return [], 0
     said = np.mean([np.exp(record["logs"]) for record in records], axis=0)
     return [float(np.mean(said.argmax(1) == records[0]["classes"]))], len(said)
 
 
-def row(data: str, model: str, out: Path) -> list[str] | None:
-    own, count = vote(data, out) if model == ENSEMBLE else scores(data, model, out)
+def row(data: str, model: str, out: Path, recipe_of: RecipeOf) -> list[str] | None:
+    own, count = vote(data, out, recipe_of) if model == ENSEMBLE else scores(data, model, out, recipe_of)
     if not own:
         return None
     spread = f" ± {np.std(own, ddof=1):.3f}" if len(own) > 1 else ""
@@ -234,18 +237,18 @@ def row(data: str, model: str, out: Path) -> list[str] | None:
     return [*told, f"{mean:.3f}" + (f" ± {deviation:.3f}" if deviation else ""), held, f"{cases:+g} of {count}"]
 
 
-def table(sets: Sequence[str], models: Sequence[str], out: Path) -> None:
+def table(sets: Sequence[str], models: Sequence[str], out: Path, recipe_of: RecipeOf) -> None:
     shown = [*models, *([ENSEMBLE] if "inception-time" in models else [])]
     names = ("model", "set", "nets", "accuracy", "published", "within 2 deviations", "test cases")
     print(f"| {' | '.join(names)} |\n|{' --- |' * len(names)}")
     for model in shown:
-        rows = [one for data in sets if (one := row(data, model, out)) is not None]
+        rows = [one for data in sets if (one := row(data, model, out, recipe_of)) is not None]
         for one in rows:
             print(f"| {' | '.join(one)} |")
         if rows:
             mean = np.mean([float(one[3].split()[0]) for one in rows])
             print(f"| {model} | mean of {len(rows)} sets | | {mean:.4f} | | | |")
-    left = {(data, model): records_of(data, model, out)[1] for data in sets for model in models}
+    left = {(data, model): records_of(data, model, out, recipe_of)[1] for data in sets for model in models}
     if any(left.values()):
         told = ", ".join(f"{count} of {data} {model}" for (data, model), count in left.items() if count)
         print(f"\n{sum(left.values())} nets by another recipe are left out: {told}.")
@@ -289,9 +292,7 @@ WAYS = {
 }
 
 
-def held_out(
-    data: str, model: str, name: str, share: float, recipe_of: Callable[[int], Recipe] = Recipe.archive
-) -> dict[str, float]:
+def held_out(data: str, model: str, name: str, share: float, recipe_of: RecipeOf = Recipe.archive) -> dict[str, float]:
     """Errors and log loss on three folds of the train file, summed; test files are not cut."""
     way, (first, _) = WAYS[name], parts(data)
     wrong = loss = count = seconds = 0.0
@@ -337,6 +338,9 @@ def main() -> None:
     words.add_argument("--models", type=lambda text: tuple(text.split(",")), default=MODELS)
     words.add_argument("--long", action="store_true", help="the sets that take hours as well")
     words.add_argument("--minutes", type=float, default=inf)
+    words.add_argument(
+        "--epochs", type=int, help="of every network, in place of about 1,500 steps; needs its own --out"
+    )
     words.add_argument("--ways", type=lambda text: tuple(text.split(",")), default=tuple(WAYS), help="in choose")
     words.add_argument("--share", type=float, default=1.0, help="of the epochs, in choose")
     words.add_argument("--out", type=Path, default=OUT)
@@ -347,10 +351,15 @@ def main() -> None:
     if asked.step == "choose":
         choose(asked.ways, sets, asked.models, asked.out, asked.minutes, asked.share)
         return
+
+    def recipe_of(count: int) -> Recipe:
+        usual = Recipe.archive(count)
+        return usual if asked.epochs is None else replace(usual, epochs=asked.epochs, patience=asked.epochs)
+
     if asked.step in ("train", "all"):
-        run(sets, asked.models, asked.out, asked.minutes)
+        run(sets, asked.models, asked.out, asked.minutes, recipe_of)
     if asked.step in ("table", "all"):
-        table(sets, asked.models, asked.out)
+        table(sets, asked.models, asked.out, recipe_of)
 
 
 if __name__ == "__main__":
