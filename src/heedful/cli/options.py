@@ -38,7 +38,7 @@ DateFormat = Annotated[str | None, typer.Option(help="Format of the stamps, such
 Model = Annotated[str, typer.Option(help="Name of a model; see 'heedful list models'.")]
 PlanFile = Annotated[
     str | None,
-    typer.Option("--plan", help="TOML file with the plan of a model of your own, and its [recipe] if it has one."),
+    typer.Option("--plan", help="TOML file with the plan of a model of your own, and its recipe table if it has one."),
 ]
 Levels = Annotated[str, typer.Option(help="Levels of the intervals, separated by commas.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start afresh in a folder that holds a run.")]
