@@ -4,7 +4,8 @@
     python -m benchmarks.signals --minutes 60        stops after an hour; given again it goes on where it stopped
     python -m benchmarks.signals --sets GunPoint --models resnet1d,mlstm-fcn
     python -m benchmarks.signals --long              the sets that take hours as well
-    python -m benchmarks.signals --epochs 1500 --out DIR    as many epochs as the articles take, elsewhere
+    python -m benchmarks.signals --epochs 1500 --out DIR    other numbers of epochs, elsewhere
+    python -m benchmarks.signals --recipe article --out DIR    as Fawaz et al. train, but for the plateau
     python -m benchmarks.signals table               prints what is there
     python -m benchmarks.signals choose              compares recipes by folds of the train files; reads no test file
 
@@ -23,6 +24,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -40,8 +42,6 @@ from heedful.train.machine import settle
 HOME = Path(__file__).resolve().parents[1]
 DATA = HOME.parent / "shared" / "data" / "signals" / "ucr"
 OUT = HOME / "benchmarks" / "results" / "signals"
-RecipeOf = Callable[[int], Recipe]
-"""Gives the recipe for so many train windows."""
 SHORT = ("ItalyPowerDemand", "CBF", "GunPoint", "ECG200", "ArrowHead", "JapaneseVowels")
 LONG = ("OSULeaf", "ACSF1")
 MODELS = ("resnet1d", "mlstm-fcn", "inception-time")
@@ -124,24 +124,42 @@ def logs(net: torch.nn.Module, cuts: Cuts, scaler: SignalScaler) -> np.ndarray:
     return raw.log_softmax(-1).numpy()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How all nets are trained: the recipe for so many train windows, and how a model's windows are varied."""
+
+    recipe: Callable[[int], Recipe]
+    augment: Callable[[str], Augment | None]
+
+    def key(self, model: str, count: int) -> str:
+        """What a record was made by; a recipe that was changed must not be scored beside the old one."""
+        augment = self.augment(model)
+        said = [model, asdict(self.recipe(count)), None if augment is None else asdict(augment)]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def augment_of(model: str) -> Augment:
     own = get(model).augment
     return Augment(**own) if own else AUGMENT
 
 
-def key_of(model: str, recipe: Recipe) -> str:
-    """What a record was made by; a recipe that was changed must not be scored beside the old one."""
-    said = [model, asdict(recipe), asdict(augment_of(model))]
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+def article(count: int) -> Recipe:
+    """Gives the recipe of Fawaz et al. (2019) for ResNet; theirs halves the rate after 50 epochs without a gain."""
+    batch = max(2, min(count // 10, 16))
+    return replace(Recipe.article(), epochs=1500, patience=1500, batch=batch, watch="train")
 
 
-def train(net: Net, out: Path, deadline: float = inf, recipe_of: RecipeOf = Recipe.archive) -> str:
+OURS = Training(recipe=Recipe.archive, augment=augment_of)
+ARTICLE = Training(recipe=article, augment=lambda model: None)
+
+
+def train(net: Net, out: Path, deadline: float = inf, how: Training = OURS) -> str:
     """Trains one net, scores it, and leaves its record; one that is there is left as it is."""
     path, (first, last) = net.path(out), parts(net.data)
     cuts = cut(first)
-    recipe = recipe_of(len(cuts))
+    recipe, key = how.recipe(len(cuts)), how.key(net.model, len(cuts))
     if path.exists():
-        known = json.loads(path.read_text())["key"] == key_of(net.model, recipe)
+        known = json.loads(path.read_text())["key"] == key
         return f"{net.data} {path.stem} was there{'' if known else ', BY ANOTHER RECIPE: give another --out'}"
     path.parent.mkdir(parents=True, exist_ok=True)
     model, scaler, one = learned(
@@ -149,7 +167,7 @@ def train(net: Net, out: Path, deadline: float = inf, recipe_of: RecipeOf = Reci
         cuts,
         net.seed,
         recipe,
-        augment=augment_of(net.model),
+        augment=how.augment(net.model),
         deadline=deadline,
         checkpoint=path.with_suffix(".safetensors"),
     )
@@ -157,7 +175,7 @@ def train(net: Net, out: Path, deadline: float = inf, recipe_of: RecipeOf = Reci
     said = logs(model, test, scaler)
     accuracy = float(np.mean(said.argmax(1) == test.labels))
     record = {
-        "key": key_of(net.model, recipe),
+        "key": key,
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
         "recipe": asdict(recipe),
         "accuracy": accuracy,
@@ -181,12 +199,12 @@ def nets(sets: Sequence[str], models: Sequence[str]) -> Iterator[Net]:
                     yield Net(data=data, model=model, seed=seed)
 
 
-def run(sets: Sequence[str], models: Sequence[str], out: Path, minutes: float, recipe_of: RecipeOf) -> None:
+def run(sets: Sequence[str], models: Sequence[str], out: Path, minutes: float, how: Training) -> None:
     settle(1)
     deadline = time.monotonic() + 60 * minutes
     for net in nets(sets, models):
         try:
-            print(train(net, out, deadline, recipe_of), flush=True)
+            print(train(net, out, deadline, how), flush=True)
         except TimeUp:
             print(f"{net.data} {net.model} {net.seed}: the time is up; give the command again to go on.")
             return
@@ -195,36 +213,34 @@ def run(sets: Sequence[str], models: Sequence[str], out: Path, minutes: float, r
 # --- the table ---------------------------------------------------------------------------------------------------
 
 
-def records_of(
-    data: str, model: str, out: Path, recipe_of: RecipeOf = Recipe.archive
-) -> tuple[list[dict[str, Any]], int]:
+def records_of(data: str, model: str, out: Path, how: Training) -> tuple[list[dict[str, Any]], int]:
     """The records of the nets made by today's recipe, and how many by another one are left out."""
     found = [Net(data=data, model=model, seed=seed).path(out) for seed in SEEDS.get(model, THREE)]
     every = [json.loads(path.read_text()) for path in found if path.exists()]
     if not every:
         return [], 0
-    key = key_of(model, recipe_of(len(cut(parts(data)[0]))))
+    key = how.key(model, len(cut(parts(data)[0])))
     kept = [record for record in every if record["key"] == key]
     return kept, len(every) - len(kept)
 
 
-def scores(data: str, model: str, out: Path, recipe_of: RecipeOf) -> tuple[list[float], int]:
+def scores(data: str, model: str, out: Path, how: Training) -> tuple[list[float], int]:
     """Accuracy of every net that is there, and the number of test cases."""
-    records, _ = records_of(data, model, out, recipe_of)
+    records, _ = records_of(data, model, out, how)
     return [record["accuracy"] for record in records], len(records[0]["classes"]) if records else 0
 
 
-def vote(data: str, out: Path, recipe_of: RecipeOf) -> tuple[list[float], int]:
+def vote(data: str, out: Path, how: Training) -> tuple[list[float], int]:
     """Accuracy of the mean probability of the five inception networks; nothing unless all five are there."""
-    records, _ = records_of(data, "inception-time", out, recipe_of)
+    records, _ = records_of(data, "inception-time", out, how)
     if len(records) < len(SEEDS["inception-time"]):
         return [], 0
     said = np.mean([np.exp(record["logs"]) for record in records], axis=0)
     return [float(np.mean(said.argmax(1) == records[0]["classes"]))], len(said)
 
 
-def row(data: str, model: str, out: Path, recipe_of: RecipeOf) -> list[str] | None:
-    own, count = vote(data, out, recipe_of) if model == ENSEMBLE else scores(data, model, out, recipe_of)
+def row(data: str, model: str, out: Path, how: Training) -> list[str] | None:
+    own, count = vote(data, out, how) if model == ENSEMBLE else scores(data, model, out, how)
     if not own:
         return None
     spread = f" ± {np.std(own, ddof=1):.3f}" if len(own) > 1 else ""
@@ -237,18 +253,18 @@ def row(data: str, model: str, out: Path, recipe_of: RecipeOf) -> list[str] | No
     return [*told, f"{mean:.3f}" + (f" ± {deviation:.3f}" if deviation else ""), held, f"{cases:+g} of {count}"]
 
 
-def table(sets: Sequence[str], models: Sequence[str], out: Path, recipe_of: RecipeOf) -> None:
+def table(sets: Sequence[str], models: Sequence[str], out: Path, how: Training) -> None:
     shown = [*models, *([ENSEMBLE] if "inception-time" in models else [])]
     names = ("model", "set", "nets", "accuracy", "published", "within 2 deviations", "test cases")
     print(f"| {' | '.join(names)} |\n|{' --- |' * len(names)}")
     for model in shown:
-        rows = [one for data in sets if (one := row(data, model, out, recipe_of)) is not None]
+        rows = [one for data in sets if (one := row(data, model, out, how)) is not None]
         for one in rows:
             print(f"| {' | '.join(one)} |")
         if rows:
             mean = np.mean([float(one[3].split()[0]) for one in rows])
             print(f"| {model} | mean of {len(rows)} sets | | {mean:.4f} | | | |")
-    left = {(data, model): records_of(data, model, out, recipe_of)[1] for data in sets for model in models}
+    left = {(data, model): records_of(data, model, out, how)[1] for data in sets for model in models}
     if any(left.values()):
         told = ", ".join(f"{count} of {data} {model}" for (data, model), count in left.items() if count)
         print(f"\n{sum(left.values())} nets by another recipe are left out: {told}.")
@@ -292,13 +308,13 @@ WAYS = {
 }
 
 
-def held_out(data: str, model: str, name: str, share: float, recipe_of: RecipeOf = Recipe.archive) -> dict[str, float]:
+def held_out(data: str, model: str, name: str, share: float, how: Training = OURS) -> dict[str, float]:
     """Errors and log loss on three folds of the train file, summed; test files are not cut."""
     way, (first, _) = WAYS[name], parts(data)
     wrong = loss = count = seconds = 0.0
     for number, fold in enumerate(folds(first, "group", 3, validation=0)):
         cuts = cut(fold.train)
-        usual = recipe_of(len(cuts))
+        usual = how.recipe(len(cuts))
         epochs = max(5, round(usual.epochs * way.steps * share))
         recipe = replace(usual, **{"epochs": epochs, "patience": epochs, **way.recipe})
         net, scaler, one = learned(model, cuts, number, recipe, augment=way.augment, smoothing=way.smoothing)
@@ -331,6 +347,10 @@ def choose(
                 )
 
 
+def shortened(usual: Callable[[int], Recipe], epochs: int, count: int) -> Recipe:
+    return replace(usual(count), epochs=epochs, patience=epochs)
+
+
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("step", nargs="?", choices=("train", "table", "choose", "all"), default="all")
@@ -341,6 +361,7 @@ def main() -> None:
     words.add_argument(
         "--epochs", type=int, help="of every network, in place of about 1,500 steps; needs its own --out"
     )
+    words.add_argument("--recipe", choices=("ours", "article"), default="ours", help="article needs its own --out")
     words.add_argument("--ways", type=lambda text: tuple(text.split(",")), default=tuple(WAYS), help="in choose")
     words.add_argument("--share", type=float, default=1.0, help="of the epochs, in choose")
     words.add_argument("--out", type=Path, default=OUT)
@@ -351,15 +372,14 @@ def main() -> None:
     if asked.step == "choose":
         choose(asked.ways, sets, asked.models, asked.out, asked.minutes, asked.share)
         return
-
-    def recipe_of(count: int) -> Recipe:
-        usual = Recipe.archive(count)
-        return usual if asked.epochs is None else replace(usual, epochs=asked.epochs, patience=asked.epochs)
+    how = ARTICLE if asked.recipe == "article" else OURS
+    if asked.epochs is not None:
+        how = replace(how, recipe=partial(shortened, how.recipe, asked.epochs))
 
     if asked.step in ("train", "all"):
-        run(sets, asked.models, asked.out, asked.minutes, recipe_of)
+        run(sets, asked.models, asked.out, asked.minutes, how)
     if asked.step in ("table", "all"):
-        table(sets, asked.models, asked.out, recipe_of)
+        table(sets, asked.models, asked.out, how)
 
 
 if __name__ == "__main__":
