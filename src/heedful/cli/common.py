@@ -164,6 +164,30 @@ def bar(quiet: bool) -> Iterator[Callable[[Any], None] | None]:
         yield show
 
 
+@contextmanager
+def steps(quiet: bool) -> Iterator[Callable[[str], None] | None]:
+    """Tells each step of a work on standard error; where somebody watches, with the time since it began."""
+    screen = console(stderr=True)
+    if quiet or not screen.is_terminal:
+        yield None if quiet else lambda text: typer.echo(f"  {text}", err=True)
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    shown = Progress(
+        SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), console=screen
+    )
+    with shown:
+
+        def say(text: str) -> None:
+            for task in shown.task_ids:
+                shown.update(task, total=1, completed=1)
+            shown.add_task(text, total=None)
+
+        yield say
+        for task in shown.task_ids:
+            shown.update(task, total=1, completed=1)
+
+
 def _newest(last: Iterable[tuple[str, str, str, str]]) -> Any:
     """Gives the trials that finished last as a table."""
     from rich.box import SIMPLE_HEAD

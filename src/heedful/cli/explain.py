@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from heedful.cli import options as ask
-from heedful.cli.common import DONE, app, careful, numbers, words
+from heedful.cli.common import DONE, app, careful, numbers, steps, words
 from heedful.cli.signals import rate_or_column
 
 if TYPE_CHECKING:
@@ -72,27 +72,28 @@ def explain(
         "channels": words(channels),
         "rate": None if rate is None else rate_or_column(rate),
     }
-    result = run(
-        bundle,
-        data,
-        at=at,
-        window=window,
-        of_class=of_class,
-        step=step,
-        windows=windows,
-        speed=None if speed is None else rate_or_column(speed),
-        bearing=None if bearing is None else numbers("--bearing", bearing),
-        retrain=retrain,
-        self_test=self_test,
-        anyway=anyway,
-        formats=tuple(words(formats) or ()),
-        seed=seed,
-        out=out,
-        overwrite=overwrite,
-        language=language,
-        say=None if quiet else lambda text: typer.echo(f"  {text}", err=True),
-        **{name: value for name, value in given.items() if value is not None},
-    )
+    with steps(quiet) as say:
+        result = run(
+            bundle,
+            data,
+            at=at,
+            window=window,
+            of_class=of_class,
+            step=step,
+            windows=windows,
+            speed=None if speed is None else rate_or_column(speed),
+            bearing=None if bearing is None else numbers("--bearing", bearing),
+            retrain=retrain,
+            self_test=self_test,
+            anyway=anyway,
+            formats=tuple(words(formats) or ()),
+            seed=seed,
+            out=out,
+            overwrite=overwrite,
+            language=language,
+            say=say,
+            **{name: value for name, value in given.items() if value is not None},
+        )
     _show(result, quiet)
     return DONE
 
@@ -125,7 +126,7 @@ def _looks(result: Explanation) -> None:
         (
             look.name,
             look.mechanism,
-            " and ".join(look.speaks) or f"nothing: {look.why}",
+            " and ".join(look.speaks) or "nothing",
             "-" if look.effective is None else f"{look.effective.mean():.1f}",
             "-" if look.reach is None else _behind(look.reach),
             "-" if look.padding is None else f"{look.padding.max():.2g}",
@@ -134,6 +135,9 @@ def _looks(result: Explanation) -> None:
     ]
     heads = ("weights", "mechanism", "weighs", "places that count", "behind each", "on padding")
     show.table("\nWhat it looks at", heads, rows)
+    for look in result.looks:
+        if not look.speaks:
+            typer.echo(f"  {look.name} weighs nothing: {look.why}")
 
 
 def _planted(result: Explanation) -> None:
@@ -160,11 +164,15 @@ def _truths(result: Explanation) -> None:
     from heedful.cli import show
 
     word = {True: "true", False: "not true", None: "cannot be told"}
-    rows = []
+    rows, means = [], []
     for name, truth in result.truths.items():
         decisive = [f"{one.mean:+.3f} ({one.low:+.3f} to {one.high:+.3f})" for one in truth.decisive]
-        rows.append((name, word[truth.true], *decisive))
+        rows.append([name, word[truth.true], *decisive])
+        means.append([name, word[truth.true], *(f"{one.mean:+.3f}" for one in truth.decisive)])
     if rows:
         first = next(iter(result.truths.values()))
-        heads = [f"{one.metric}, {one.filling}" for one in first.decisive]
-        show.table(f"\nGain over {first.control} maps", ("map", "", *heads), rows)
+        heads = ["map", "", *(f"{one.metric},\n{one.filling}" for one in first.decisive)]
+        whole = show.fits(heads, rows)
+        show.table(f"\nGain over {first.control} maps", heads, rows if whole else means)
+        if not whole:
+            typer.echo("(a wider screen shows intervals too)")

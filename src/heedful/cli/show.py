@@ -33,8 +33,22 @@ def notes(lines: Iterable[str]) -> None:
         typer.echo(f"  note: {note}")
 
 
-SPARE = ("parameters", "ms", "seconds", "sMAPE %", "R2", "AUROC", "ECE", "log loss", "MASE", "wide")
+SPARE = (
+    "parameters",
+    "ms",
+    "seconds",
+    "sMAPE %",
+    "R2",
+    "AUROC",
+    "ECE",
+    "log loss",
+    "MASE",
+    "wide",
+    "on padding",
+    "mechanism",
+)
 """Columns that a narrow screen goes without, in this order."""
+_NAME = 15  # characters of the first column, at least, and of what stands behind it
 
 
 def table(title: str | None, headings: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
@@ -44,16 +58,22 @@ def table(title: str | None, headings: Iterable[str], rows: Iterable[Iterable[st
 
     screen, lines = console(), [list(row) for row in rows]
     (first, *others), lines, without = fitted(list(headings), lines, screen.width)
-    rows = lines
     made: Any = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     made.add_column(first, overflow="fold")
     for heading in others:
         made.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
+    for row in lines:
         made.add_row(*row)
-    screen.print(made)
+    least = _least([first, *others], lines)
+    # On a screen too narrow for that lines wrap, but nothing is lost.
+    (screen if least <= screen.width else console(width=least)).print(made)
     if without:
         typer.echo(f"(a wider screen shows {', '.join(without)} too)")
+
+
+def fits(headings: list[str], rows: list[list[str]]) -> bool:
+    """Says whether the screen has room for a table, with the names in its first column folded."""
+    return _least(headings, rows) <= int(console().width)
 
 
 def fitted(
@@ -66,14 +86,24 @@ def fitted(
     """
     without: list[str] = []
     for spare in SPARE:
-        sizes = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
-        if sum(sizes) + 3 * len(sizes) <= width:
+        if sum(_sizes(headings, rows)) <= width:
             break
         if spare in headings:
             place = headings.index(spare)
             headings, rows = _less(headings, place), [_less(row, place) for row in rows]
             without.append(spare)
     return headings, rows, tuple(without)
+
+
+def _least(headings: list[str], rows: list[list[str]]) -> int:
+    first, *others = _sizes(headings, rows)
+    return min(first, _NAME) + sum(others)
+
+
+def _sizes(headings: list[str], rows: list[list[str]]) -> list[int]:
+    """Gives the characters of each column, with what stands between two."""
+    columns = zip(headings, *rows, strict=True)
+    return [3 + max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
 
 
 def _less(row: list[str], place: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -37,9 +37,17 @@ def used_by(subject: Subject, seed: int) -> Usage | None:
 
 
 def tried_all(
-    subject: Subject, maps: Mapping[str, np.ndarray], tested: Sequence[Look], found: Sequence[Look], seed: int
+    subject: Subject,
+    maps: Mapping[str, np.ndarray],
+    tested: Sequence[Look],
+    found: Sequence[Look],
+    seed: int,
+    say: Callable[[str], object],
 ) -> Tried:
     """Tests attention maps, what would be shown in their place, and weights of columns and channels.
+
+    Args:
+        say: called with the name of each map before it is tested.
 
     Returns: verdicts and curves by the name of the map, and what was not tested.
     """
@@ -49,6 +57,7 @@ def tried_all(
     truths: dict[str, Truth] = {}
     curves: dict[str, Curves] = {}
     for name in (*names, OCCLUSION, GRADIENTS):
+        say(name)
         truths[name], curves[name] = _tried(subject, units, maps[name], seed)
     if tested:
         name = tested[-1].name
@@ -61,6 +70,7 @@ def tried_all(
             left.append(f"Weights of {look.name} over channels are not tested: {those}.")
         elif look.channels is not None:
             name = f"{look.name}, channels"
+            say(name)
             truths[name], curves[name] = _tried(subject, those, look.channels, seed)
     return truths, curves, left
 

@@ -79,9 +79,10 @@ def explained(case: Case, asked: Asked) -> Explanation:
     asked.say("whether the weights are used")
     with bill.part("usage"):
         used = used_by(subject, asked.seed)
-    asked.say("whether the maps are true")
     with bill.part("truth"):
-        truths, curves, untested = tried_all(subject, maps, tested, found, asked.seed)
+        truths, curves, untested = tried_all(
+            subject, maps, tested, found, asked.seed, lambda name: asked.say(f"whether the map is true: {name}")
+        )
     with bill.part("agreement"):
         alike = agreement(maps, subject.real.numpy(), subject.groups)
     asked.say("whether maps depend on what was learned")
