@@ -126,15 +126,15 @@ def logs(net: torch.nn.Module, cuts: Cuts, scaler: SignalScaler) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """How all nets are trained: the recipe for so many train windows, and how a model's windows are varied."""
+    """How nets are trained: a model's recipe for so many train windows, and how its windows are varied."""
 
-    recipe: Callable[[int], Recipe]
+    recipe: Callable[[str, int], Recipe]
     augment: Callable[[str], Augment | None]
 
     def key(self, model: str, count: int) -> str:
         """What a record was made by; a recipe that was changed must not be scored beside the old one."""
         augment = self.augment(model)
-        said = [model, asdict(self.recipe(count)), None if augment is None else asdict(augment)]
+        said = [model, asdict(self.recipe(model, count)), None if augment is None else asdict(augment)]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -143,13 +143,17 @@ def augment_of(model: str) -> Augment:
     return Augment(**own) if own else AUGMENT
 
 
-def article(count: int) -> Recipe:
-    """Gives the recipe of Fawaz et al. (2019) for ResNet; theirs halves the rate after 50 epochs without a gain."""
-    batch = max(2, min(count // 10, 16))
+def ours(model: str, count: int) -> Recipe:  # noqa: ARG001
+    return Recipe.archive(count)
+
+
+def article(model: str, count: int) -> Recipe:
+    """Gives the recipe of Fawaz et al. (2019, 2020), who halve the rate after 50 epochs without a gain besides."""
+    batch = 64 if model == "inception-time" else max(2, min(count // 10, 16))
     return replace(Recipe.article(), epochs=1500, patience=1500, batch=batch, watch="train")
 
 
-OURS = Training(recipe=Recipe.archive, augment=augment_of)
+OURS = Training(recipe=ours, augment=augment_of)
 ARTICLE = Training(recipe=article, augment=lambda model: None)
 
 
@@ -157,7 +161,7 @@ def train(net: Net, out: Path, deadline: float = inf, how: Training = OURS) -> s
     """Trains one net, scores it, and leaves its record; one that is there is left as it is."""
     path, (first, last) = net.path(out), parts(net.data)
     cuts = cut(first)
-    recipe, key = how.recipe(len(cuts)), how.key(net.model, len(cuts))
+    recipe, key = how.recipe(net.model, len(cuts)), how.key(net.model, len(cuts))
     if path.exists():
         known = json.loads(path.read_text())["key"] == key
         return f"{net.data} {path.stem} was there{'' if known else ', BY ANOTHER RECIPE: give another --out'}"
@@ -314,7 +318,7 @@ def held_out(data: str, model: str, name: str, share: float, how: Training = OUR
     wrong = loss = count = seconds = 0.0
     for number, fold in enumerate(folds(first, "group", 3, validation=0)):
         cuts = cut(fold.train)
-        usual = how.recipe(len(cuts))
+        usual = how.recipe(model, len(cuts))
         epochs = max(5, round(usual.epochs * way.steps * share))
         recipe = replace(usual, **{"epochs": epochs, "patience": epochs, **way.recipe})
         net, scaler, one = learned(model, cuts, number, recipe, augment=way.augment, smoothing=way.smoothing)
@@ -347,8 +351,8 @@ def choose(
                 )
 
 
-def shortened(usual: Callable[[int], Recipe], epochs: int, count: int) -> Recipe:
-    return replace(usual(count), epochs=epochs, patience=epochs)
+def shortened(usual: Callable[[str, int], Recipe], epochs: int, model: str, count: int) -> Recipe:
+    return replace(usual(model, count), epochs=epochs, patience=epochs)
 
 
 def main() -> None:
