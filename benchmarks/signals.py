@@ -143,7 +143,7 @@ def augment_of(model: str) -> Augment:
     return Augment(**own) if own else AUGMENT
 
 
-def ours(model: str, count: int) -> Recipe:  # noqa: ARG001
+def ours(model: str, count: int) -> Recipe:
     return Recipe.archive(count)
 
 

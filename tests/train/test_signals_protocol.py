@@ -13,7 +13,7 @@ from benchmarks import signals as bench
 from heedful.train import Recipe, TimeUp
 
 
-def short(model: str, count: int) -> Recipe:  # noqa: ARG001
+def short(model: str, count: int) -> Recipe:
     return Recipe(epochs=6, patience=6, batch=max(2, count // 3), learning_rate=1e-2, watch="train")
 
 
