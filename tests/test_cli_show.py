@@ -87,3 +87,20 @@ def test_the_command_prints_second_opinions_unless_quiet(table, tmp_path):
     assert "Second opinions" in told.stdout
     assert "3 settings were tried (3 arms" in " ".join(told.stdout.split())
     assert "Second opinions" not in CliRunner().invoke(cli.app, [*words, "--quiet"]).stdout
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_narrow_screen_folds_names_and_loses_none(columns, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    name = "encoder.attention.mechanism, pushed to the input"
+    heads, row = ["map", "", "deletion,\nline", "insertion,\nzero"], [name, "cannot be told", "+0.012", "+0.345"]
+    assert show.fits(heads, [row]) == (columns == 80)
+    show.table("Gain", heads, [row])
+    printed = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    lines = [line for line in printed.splitlines() if line.strip()]
+    at = next(i for i, line in enumerate(lines) if "cannot be told" in line)
+    assert lines[at].split()[-2:] == ["+0.012", "+0.345"]
+    folded = "".join("".join(line[:19].split()) for line in lines[at:])
+    assert folded.startswith(name[:12].replace(" ", ""))
+    assert all(word in printed for word in ("deletion,", "insertion,", "input"))
