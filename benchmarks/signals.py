@@ -5,7 +5,7 @@
     python -m benchmarks.signals --sets GunPoint --models resnet1d,mlstm-fcn
     python -m benchmarks.signals --long              the sets that take hours as well
     python -m benchmarks.signals --epochs 1500 --out DIR    other numbers of epochs, elsewhere
-    python -m benchmarks.signals --recipe article --out DIR    as Fawaz et al. train, but for the plateau
+    python -m benchmarks.signals --recipe article --out DIR    as the authors of each model train, but for plateaus
     python -m benchmarks.signals table               prints what is there
     python -m benchmarks.signals choose              compares recipes by folds of the train files; reads no test file
 
@@ -355,7 +355,7 @@ def choose(
                 )
 
 
-def shortened(usual: Callable[[str, int], Recipe], epochs: int, model: str, count: int) -> Recipe:
+def of_epochs(usual: Callable[[str, int], Recipe], epochs: int, model: str, count: int) -> Recipe:
     return replace(usual(model, count), epochs=epochs, patience=epochs)
 
 
@@ -377,12 +377,14 @@ def main() -> None:
     sets = asked.sets or (SHORT + LONG if asked.long else SHORT)
     if missing := [data for data in sets if not (DATA / data).is_dir()]:
         sys.exit(f"{DATA} holds no {', '.join(missing)}.")
+    if asked.step == "choose" and (asked.recipe != "ours" or asked.epochs is not None):
+        sys.exit("choose compares ways of our recipe: leave out --recipe and --epochs, or give --ways and --share.")
     if asked.step == "choose":
         choose(asked.ways, sets, asked.models, asked.out, asked.minutes, asked.share)
         return
     how = ARTICLE if asked.recipe == "article" else OURS
     if asked.epochs is not None:
-        how = replace(how, recipe=partial(shortened, how.recipe, asked.epochs))
+        how = replace(how, recipe=partial(of_epochs, how.recipe, asked.epochs))
 
     if asked.step in ("train", "all"):
         run(sets, asked.models, asked.out, asked.minutes, how)

@@ -104,3 +104,16 @@ def test_a_narrow_screen_folds_names_and_loses_none(columns, capsys, monkeypatch
     folded = "".join("".join(line[:19].split()) for line in lines[at:])
     assert folded.startswith(name[:12].replace(" ", ""))
     assert all(word in printed for word in ("deletion,", "insertion,", "input"))
+
+
+def test_a_table_wider_than_a_file_is_printed_whole(capsys):
+    heads = ["model", *(f"fold {number} of 10, held out" for number in range(1, 11))]
+    show.table("Folds", heads, [["wdcnn", *("0.123",) * 10]])
+    printed = capsys.readouterr().out
+    assert all(heading in printed for heading in heads)
+    assert printed.count("0.123") == 10
+
+
+def test_a_table_of_names_and_one_number_keeps_the_number():
+    heads, row = ["map", "AUROC"], ["a name that is longer than the screen", "0.5"]
+    assert show.fitted(heads, [row], 20) == (heads, [row], ())

@@ -128,9 +128,10 @@ def test_networks_trained_again_say_whether_weights_are_needed(bundle, table):
     assert not any("not asked" in line for line in found.verdict)
 
 
-def test_a_network_is_trained_again_by_the_recipe_of_the_first(table):
+@pytest.mark.parametrize("model", ["cnn-lstm+additive", "heedful+additive"])
+def test_a_network_is_trained_again_by_the_recipe_of_the_first(table, model):
     recipe = Recipe(epochs=3, learning_rate=3e-3, schedule="constant")
-    made = heedful.fit(table, "load", time="time", model="cnn-lstm+additive", window=16, recipe=recipe, seeds=1)
+    made = heedful.fit(table, "load", time="time", model=model, window=16, recipe=recipe, seeds=1)
     case, _ = tables.read(made, table, most=20)
     seed = made.facts["seed"]
     again = case.trained(case.build(seed), seed).state_dict()

@@ -253,9 +253,10 @@ def test_probabilities_are_those_of_the_temperature_that_the_bundle_predicts_wit
     torch.testing.assert_close(4 * warm, plain)
 
 
-def test_networks_are_trained_again_by_the_recipe_of_the_first():
-    data = tones(groups=8, length=400)
-    asked = {"recipe": replace(RECIPE, epochs=2), "augment": Augment(jitter=0.1), "imbalance": "focal"}
+@pytest.mark.parametrize("imbalance", ["focal", "oversample"])
+def test_networks_are_trained_again_by_the_recipe_of_the_first(imbalance):
+    data = Recordings(items=tones(groups=8, length=400).items[:12], name="uneven")
+    asked = {"recipe": replace(RECIPE, epochs=2), "augment": Augment(jitter=0.1), "imbalance": imbalance}
     made = train(data, "wdcnn+cbam", window=WINDOW, validation=0.0, seeds=[5], **asked)
     case, _ = front.read(made, data, most=20)
     again = case.trained(case.build(5), 5).state_dict()
@@ -264,6 +265,16 @@ def test_networks_are_trained_again_by_the_recipe_of_the_first():
     different, _ = front.read(other, data, most=20)
     again = different.trained(different.build(5), 5).state_dict()
     assert not all(torch.equal(again[name], value) for name, value in made.state.items())
+
+
+def test_windows_that_were_dealt_out_at_random_are_not_taken_for_held_out(learned, tmp_path):
+    words = {"models": "wdcnn+cbam", "window": WINDOW, "seeds": 1, "split": "random-windows", "jobs": 1}
+    heedful.classify(learned, recipe=replace(RECIPE, epochs=1), keep="all", out=tmp_path / "leaky", **words)
+    made = SignalBundle.load(next(tmp_path.glob("leaky/models/**/bundle.json")).parent)
+    case, _ = front.read(made, learned, most=20)
+    assert case.held_out is False
+    with pytest.raises(OptionError, match="cannot be done"):
+        case.learnable()
 
 
 def test_a_model_without_attention_is_refused(learned, new):

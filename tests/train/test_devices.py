@@ -72,3 +72,11 @@ def test_a_gpu_gives_what_the_processor_gives(everything):
         assert next(model.parameters()).device.type == "cpu"
     assert fits["cpu"][0] == pytest.approx(fits["cuda"][0], rel=1e-3)  # float32 sums in another order
     assert torch.allclose(*(torch.from_numpy(fits[d][1]) for d in fits), rtol=1e-2, atol=1e-2)
+
+
+def test_a_recurrent_network_that_is_at_home_is_not_touched():
+    net = nn.GRU(2, 3)
+    before = net._flat_weight_refs  # emptied for a moment while a layer is moved, when no thread can run it
+    with devices.placed(net, torch.device("cpu")):
+        assert net._flat_weight_refs is before
+    assert net._flat_weight_refs is before

@@ -123,7 +123,7 @@ def console(**options: Any) -> Any:
     from rich.console import Console
 
     made = Console(highlight=False, **options)
-    return made if made.is_terminal else Console(highlight=False, width=150, **options)
+    return made if made.is_terminal else Console(highlight=False, **{"width": 150, **options})
 
 
 @contextmanager
@@ -172,9 +172,13 @@ def steps(quiet: bool) -> Iterator[Callable[[str], None] | None]:
         yield None if quiet else lambda text: typer.echo(f"  {text}", err=True)
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
     shown = Progress(
-        SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), console=screen
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False, table_column=Column(overflow="fold")),
+        TimeElapsedColumn(),
+        console=screen,
     )
     with shown:
 

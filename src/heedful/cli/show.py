@@ -48,6 +48,7 @@ SPARE = (
     "mechanism",
 )
 """Columns that a narrow screen goes without, in this order."""
+_FEWEST = 2  # columns that every table has
 _NAME = 15  # characters of the first column, at least, and of what stands behind it
 
 
@@ -88,7 +89,7 @@ def fitted(
     for spare in SPARE:
         if sum(_sizes(headings, rows)) <= width:
             break
-        if spare in headings:
+        if spare in headings and len(headings) > _FEWEST:
             place = headings.index(spare)
             headings, rows = _less(headings, place), [_less(row, place) for row in rows]
             without.append(spare)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
 
 from heedful.attention.steering import steered
 from heedful.attention.steering.changes import uniform
@@ -55,14 +56,19 @@ def trained_again(case: Case, subject: Subject, count: int, say: Callable[[str],
 
 
 def _learned(case: Case, subject: Subject, seed: int, *, shuffled: bool = False) -> Subject:
-    return replace(subject, net=case.trained(case.build(seed), seed, shuffled=shuffled))
+    return _asked(subject, case.trained(case.build(seed), seed, shuffled=shuffled))
+
+
+def _asked(subject: Subject, net: nn.Module) -> Subject:
+    """Asks another network; a temperature that was found for the first one says nothing of its scores."""
+    return replace(subject, net=net, point=(lambda raw: raw) if subject.classes else subject.point)
 
 
 def _loss_of_uniform(case: Case, subject: Subject, seed: int) -> float:
     """Gives the loss of a network that had uniform weights while it learned, and has them when it is asked."""
     net = case.build(seed)
     with steered(net, uniform):
-        return _loss(replace(subject, net=case.trained(net, seed)))
+        return _loss(_asked(subject, case.trained(net, seed)))
 
 
 def _loss(subject: Subject) -> float:

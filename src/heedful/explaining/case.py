@@ -83,9 +83,7 @@ class Case:
         Raises: OptionError where nothing can, with the reason.
         """
         if isinstance(self.learn, str):
-            raise OptionError(
-                f"--retrain cannot be done: {self.learn}. Leave it out, or give the data of the training."
-            )
+            raise OptionError(f"--retrain cannot be done: {self.learn}.")
         return self.learn
 
 

@@ -318,18 +318,20 @@ def _learner(bundle: SignalBundle, found: Recordings, *, same: bool) -> Learn | 
     """Gives what trains such a network on the recordings that the bundle was trained on; else why that cannot be."""
     parts: dict[str, list[list[Any]]] = bundle.facts.get("parts") or {}
     if not bundle.classes:
-        return "networks that give a number are not trained again here"
+        return "networks that give a number are not trained again here. Leave it out"
     if not same or not parts.get("train"):
-        return "these are not the recordings that the model was trained on, with their train part"
+        return (
+            "these are not the recordings that the model was trained on, with their train part. Give these recordings, "
+            "or leave it out"
+        )
 
     def learn(net: nn.Module, seed: int, shuffled: bool) -> nn.Module:
         source = shuffle_labels(found, seed) if shuffled else found
-        train = _part(source, parts["train"], "train", bundle)
+        facts = bundle.facts
+        train = _part(source, parts["train"], "train", bundle, **facts.get("laid", {}))
         held = parts.get("validation")
         judged = _part(source, held, "validation", bundle) if held else None
-        spec = get(bundle.model)
-        facts = bundle.facts
-        recipe = Recipe(**facts["recipe"]) if "recipe" in facts else own_recipe(spec.recipe, train)
+        recipe = Recipe(**facts["recipe"]) if "recipe" in facts else own_recipe(get(bundle.model).recipe, train)
         augment = Augment(**facts["augment"]) if facts.get("augment") else None
         weigh(net, train, facts.get("imbalance", "none"))
         if shuffled or judged is None:
@@ -353,10 +355,10 @@ def _learner(bundle: SignalBundle, found: Recordings, *, same: bool) -> Learn | 
     return learn
 
 
-def _part(found: Recordings, places: Iterable[list[Any]], name: str, bundle: SignalBundle) -> Cuts:
+def _part(found: Recordings, places: Iterable[list[Any]], name: str, bundle: SignalBundle, **laid: Any) -> Cuts:
     numbers = {one.name: number for number, one in enumerate(found.items)}
     pieces = tuple(sorted(Piece(numbers[who], a, b) for who, a, b in places))
-    return cut(Part(recordings=found, pieces=pieces, name=name), bundle.shape.window)
+    return cut(Part(recordings=found, pieces=pieces, name=name), bundle.shape.window, **laid)
 
 
 def shuffle_labels(found: Recordings, seed: int) -> Recordings:

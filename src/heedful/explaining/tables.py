@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -18,7 +19,7 @@ from heedful.data.scale import Scaler
 from heedful.data.series import Series
 from heedful.data.split import Span
 from heedful.data.windows import Windows, windows
-from heedful.errors import OptionError
+from heedful.errors import DataError, OptionError
 from heedful.explaining.case import FEWEST, JUDGED, Case, Learn, blocks, enough, moved, numbered, spread
 from heedful.explaining.worth import Worth, of_forecasts
 from heedful.explanation.result import Shown
@@ -30,6 +31,7 @@ from heedful.forecasting.settings import recipe_of
 from heedful.forecasting.training import built
 from heedful.models import MODELS, Shape, get
 from heedful.models.compose import compose
+from heedful.scout import start_line
 from heedful.train import Recipe, fit, forecast
 from heedful.train.feed import Tensors
 from heedful.train.loss import point
@@ -255,9 +257,12 @@ def _learner(bundle: Bundle, series: Series) -> Learn | str:
     parts = facts.get("split") or {}
     same = (facts.get("data") or {}).get("fingerprint") == series.fingerprint
     if len(series.members) > 1:
-        return "tables of several series are not trained again here"
+        return "tables of several series are not trained again here. Leave it out"
     if not same or "train" not in parts or "validation" not in parts:
-        return "this is not the table that the model was trained on, with its train and validation part"
+        return (
+            "this is not the table that the model was trained on, with its train and validation part. Give that table, "
+            "or leave it out"
+        )
 
     def learn(net: nn.Module, seed: int, shuffled: bool) -> nn.Module:
         source = _shuffled(series, parts["validation"]["rows"][1], seed) if shuffled else series
@@ -266,6 +271,8 @@ def _learner(bundle: Bundle, series: Series) -> Learn | str:
         spec = MODELS.get(bundle.model.partition("(")[0])
         recipe = Recipe(**facts["recipe"]) if "recipe" in facts else None
         recipe = recipe_of(spec, len(train), len(bundle.shape.targets), recipe=recipe)
+        with suppress(DataError):  # too many gaps for a closed form, as in the first training
+            start_line(net, train, judged, bundle.scaler)
         [done] = fit([net], train, judged, scaler=bundle.scaler, recipe=recipe, seeds=[seed], device="cpu")
         net.load_state_dict(done.state)
         return net.eval()

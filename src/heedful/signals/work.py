@@ -232,7 +232,8 @@ def bundle_of(one: Heard, ground: Field, *, whole: bool, facts: Mapping[str, Any
         facts={
             "fold": trial.fold,
             "loss": loss_of(trial),
-            "parts": {part.name: _places(part) for part in fold.parts},
+            "parts": {part.name: _places(part) for part in fold.parts if part.draw is None},
+            "laid": {"step": train.step, "balance": train.balance, "seed": train.seed},
             "recipe": asdict(replace(recipe, learning_rate=trial.learning_rate)),
             "augment": None if augment is None else asdict(augment),
             "imbalance": ground.imbalance,

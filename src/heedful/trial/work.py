@@ -176,6 +176,7 @@ def _about(name: str) -> ModelNote:
 def _bundle(one: Trained, arena: Arena, columns: Columns, run: Mapping[str, Any], key: str) -> Bundle:
     if one.scaler is None:
         raise OptionError(f"{one.trial.model} has no weights to bundle.")
+    last = arena.origins[-1] if arena.origins else arena  # whose weights are kept
     return Bundle(
         model=one.trial.model,
         plan=get(one.trial.model).plan(arena.shape, one.trial.seed),
@@ -190,7 +191,7 @@ def _bundle(one: Trained, arena: Arena, columns: Columns, run: Mapping[str, Any]
             "data": run["data"],
             "split": describe_split(_newest(arena)) if arena.origins else run["split"],
             "versions": run["versions"],
-            "recipe": asdict(replace(arena.recipe_for(one.trial.model), learning_rate=one.trial.learning_rate)),
+            "recipe": asdict(replace(last.recipe_for(one.trial.model), learning_rate=one.trial.learning_rate)),
             "validation_loss": one.trial.history[one.trial.best_epoch - 1].validation,
         },
     )

@@ -20,6 +20,16 @@ def test_as_many_landmarks_as_steps_and_many_iterations_give_exact_attention() -
     torch.testing.assert_close(wide(x), exact, rtol=1e-8, atol=1e-9)
 
 
+def test_landmarks_beyond_the_steps_change_nothing() -> None:
+    few, many = (Nystrom(8, heads=2, landmarks=count).double() for count in (7, 64))
+    many.load_state_dict(few.state_dict())
+    x, context = torch.randn(2, 7, 8).double(), torch.randn(2, 5, 8).double()
+    mask = torch.arange(7) < torch.tensor([[7], [4]])
+    torch.testing.assert_close(many(x), few(x))
+    torch.testing.assert_close(many(x, mask=mask), few(x, mask=mask))
+    torch.testing.assert_close(many(x[:, :1], context=context), few(x[:, :1], context=context))
+
+
 def test_the_codes_start_looks_at_the_whole_batch_and_the_papers_does_not() -> None:
     torch.manual_seed(0)
     x = 3 * torch.randn(3, 12, 8, dtype=torch.float64)

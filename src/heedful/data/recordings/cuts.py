@@ -28,6 +28,8 @@ class Cuts:
         lengths: real samples of each window (n,); the rest of T is padding.
         holes: whether a window has missing samples, which are filled as it is read (n,).
         notes: what was decided, for people to read.
+        balance: how windows were taken or repeated for even classes, if they were.
+        seed: decided which.
 
     Shape: windows (B, T, C).
     Unit:  that of the recordings.
@@ -40,6 +42,8 @@ class Cuts:
     lengths: np.ndarray
     holes: np.ndarray
     notes: tuple[str, ...] = ()
+    balance: str | None = None
+    seed: int = 0
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -213,7 +217,7 @@ def cut(
             f"{max((piece.samples for piece in part.pieces), default=0):,}, and {np.count_nonzero(~kept):,} windows "
             "have too many missing samples. Give a shorter window or more recordings."
         )
-    return cuts if balance is None else _balanced(cuts, balance, seed)
+    return cuts if balance is None else replace(_balanced(cuts, balance, seed), balance=balance, seed=seed)
 
 
 def _lay(part: Part, window: int, step: int, *, whole: bool) -> tuple[np.ndarray, np.ndarray, list[str]]:
