@@ -32,7 +32,7 @@ def preview(say: Language, one: Example, channels: tuple[str, ...]) -> go.Figure
             figure.add_scatter(x=x, y=thin(y), mode="lines", line=pen, row=1, col=2, hovertemplate=_hover(name))
     figure.update_xaxes(title_text=time_title(say, one), row=1, col=1)
     figure.update_xaxes(title_text=say("axis.hertz" if one.rate else "axis.cycles"), nticks=4, row=1, col=2)
-    figure.update_yaxes(title_text=say("axis.amplitude"), rangemode="tozero", row=1, col=2)
+    figure.update_yaxes(title_text=say("axis.amplitude"), rangemode="tozero", minexponent=2, row=1, col=2)
     return figure
 
 
