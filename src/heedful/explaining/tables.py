@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -19,7 +18,7 @@ from heedful.data.scale import Scaler
 from heedful.data.series import Series
 from heedful.data.split import Span
 from heedful.data.windows import Windows, windows
-from heedful.errors import DataError, OptionError
+from heedful.errors import OptionError
 from heedful.explaining.case import FEWEST, JUDGED, Case, Learn, blocks, enough, moved, numbered, spread
 from heedful.explaining.worth import Worth, of_forecasts
 from heedful.explanation.result import Shown
@@ -28,10 +27,9 @@ from heedful.explanation.subject import Subject
 from heedful.forecasting.inputs import load_table
 from heedful.forecasting.predicting import past_of, series_of
 from heedful.forecasting.settings import recipe_of
-from heedful.forecasting.training import built
+from heedful.forecasting.training import built, start
 from heedful.models import MODELS, Shape, get
 from heedful.models.compose import compose
-from heedful.scout import start_line
 from heedful.train import Recipe, fit, forecast
 from heedful.train.feed import Tensors
 from heedful.train.loss import point
@@ -271,8 +269,7 @@ def _learner(bundle: Bundle, series: Series) -> Learn | str:
         spec = MODELS.get(bundle.model.partition("(")[0])
         recipe = Recipe(**facts["recipe"]) if "recipe" in facts else None
         recipe = recipe_of(spec, len(train), len(bundle.shape.targets), recipe=recipe)
-        with suppress(DataError):  # too many gaps for a closed form, as in the first training
-            start_line(net, train, judged, bundle.scaler)
+        start(net, train, judged, bundle.scaler)
         [done] = fit([net], train, judged, scaler=bundle.scaler, recipe=recipe, seeds=[seed], device="cpu")
         net.load_state_dict(done.state)
         return net.eval()

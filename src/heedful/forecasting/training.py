@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from heedful.baselines import Linear
 from heedful.bundle import TURN, Bundle, Reading
 from heedful.data.scale import Scaler
 from heedful.data.series import Series
@@ -101,6 +102,12 @@ def built(build: Callable[[Shape], nn.Module], shape: Shape, seed: int) -> nn.Mo
         return build(shape)
 
 
+def start(net: nn.Module, train: Windows, validation: Windows, scaler: Scaler, line: Linear | None = None) -> None:
+    """Starts the map beside a network in closed form; with too many gaps for one it starts at zero."""
+    with suppress(DataError):
+        start_line(net, train, validation, scaler, line)
+
+
 def versions() -> dict[str, str]:
     """Versions of what decides the numbers."""
     return {
@@ -129,8 +136,7 @@ def _fits(
     shape = chosen.shape
     nets = [built(chosen.build, shape, seed) for seed in seeds]
     for net in nets:
-        with suppress(DataError):  # too many gaps for a closed form: the map beside the network starts at zero
-            start_line(net, learned, judged, scaler, chosen.line)
+        start(net, learned, judged, scaler, chosen.line)
     together = len(seeds) > 1 and stackable(nets[0], window=shape.window, features=shape.features)
     groups = [list(range(len(seeds)))] if together else [[i] for i in range(len(seeds))]
     fits: list[Fit] = []
