@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from heedful import baselines
 from heedful.data.scale import Scaler
 from heedful.data.windows import Windows
-from heedful.errors import DataError, OptionError
+from heedful.errors import OptionError
 from heedful.explanation.record import record
 from heedful.forecasting.settings import recipe_of, shape_of
+from heedful.forecasting.training import start
 from heedful.models import Shape, get
-from heedful.scout import start_line
 from heedful.train import Fit, Recipe, fit, forecast
 from heedful.train.machine import settle, use_threads
 from heedful.train.stack import stackable
@@ -181,8 +181,7 @@ def _fits(
     """Trains all seeds of a job by one recipe: the networks, what came of them, and the learning rate."""
     models = [build(job.model, arena.shape, seed) for seed in job.seeds]
     for model in models:
-        with suppress(DataError):  # too many gaps for a closed form: the map beside the network starts at zero
-            start_line(model, arena.train, arena.validation, scaler)
+        start(model, arena.train, arena.validation, scaler)
     fits = fit(
         models,
         arena.train,
