@@ -102,18 +102,26 @@ def shown(name: str, windows: int, seed: int) -> tuple[torch.Tensor, torch.Tenso
     return torch.from_numpy(x), torch.from_numpy(y)
 
 
-def trained(name: str, seed: int) -> tuple[nn.Module, float]:
-    """A network in eval mode, and its share of right answers on windows of its own."""
-    inputs, truth = shown(name, 12_000 if name == WIDE else 3000, 1000 + seed)
-    net = built(name, seed).train()
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def taught(net: nn.Module, x: torch.Tensor, y: torch.Tensor, loss: Loss, seed: int) -> nn.Module:
+    """Trains a network for eight epochs."""
+    net.train()
     optimiser = torch.optim.Adam(net.parameters(), lr=2e-3)
     order = torch.Generator().manual_seed(seed)
     for _ in range(8):
-        for batch in torch.randperm(len(inputs), generator=order).split(64):
+        for batch in torch.randperm(len(x), generator=order).split(64):
             optimiser.zero_grad()
-            nn.functional.cross_entropy(net(inputs[batch]), truth[batch]).backward()
+            loss(net(x[batch]), y[batch]).backward()
             optimiser.step()
-    net.eval()
+    return net.eval()
+
+
+def trained(name: str, seed: int) -> tuple[nn.Module, float]:
+    """A network in eval mode, and its share of right answers on windows of its own."""
+    x, y = shown(name, 12_000 if name == WIDE else 3000, 1000 + seed)
+    net = taught(built(name, seed), x, y, nn.functional.cross_entropy, seed)
     x, y = shown(name, 1000, 2000 + seed)
     with torch.no_grad():
         return net, float((net(x).argmax(1) == y).float().mean())
@@ -138,16 +146,8 @@ def windows(values: np.ndarray, origins: np.ndarray) -> tuple[np.ndarray, np.nda
 
 def forecasting(seed: int) -> tuple[nn.Module, float]:
     """A network that forecasts, in eval mode, and its R2 on a series of its own."""
-    net = get("cnn-lstm").build(SignalShape(1, HORIZON, WINDOW), seed).train()
-    optimiser = torch.optim.Adam(net.parameters(), lr=2e-3)
     x, y = map(torch.from_numpy, windows(series(6000, 1000 + seed), np.arange(WINDOW, 5990, 2)))
-    order = torch.Generator().manual_seed(seed)
-    for _ in range(8):
-        for batch in torch.randperm(len(x), generator=order).split(64):
-            optimiser.zero_grad()
-            nn.functional.mse_loss(net(x[batch]), y[batch]).backward()
-            optimiser.step()
-    net.eval()
+    net = taught(get("cnn-lstm").build(SignalShape(1, HORIZON, WINDOW), seed), x, y, nn.functional.mse_loss, seed)
     x, y = map(torch.from_numpy, windows(series(3000, 2000 + seed), np.arange(WINDOW, 2990)))
     with torch.no_grad():
         return net, 1 - float((net(x) - y).square().mean() / y.var())
