@@ -182,14 +182,16 @@ def steps(quiet: bool) -> Iterator[Callable[[str], None] | None]:
     )
     with shown:
 
-        def say(text: str) -> None:
+        def end() -> None:
             for task in shown.task_ids:
                 shown.update(task, total=1, completed=1)
+
+        def say(text: str) -> None:
+            end()
             shown.add_task(text, total=None)
 
         yield say
-        for task in shown.task_ids:
-            shown.update(task, total=1, completed=1)
+        end()
 
 
 def _newest(last: Iterable[tuple[str, str, str, str]]) -> Any:

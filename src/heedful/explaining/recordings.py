@@ -332,7 +332,9 @@ def _learner(bundle: SignalBundle, found: Recordings, *, same: bool) -> Learn | 
         held = parts.get("validation")
         judged = _part(source, held, "validation", bundle) if held else None
         recipe = Recipe(**facts["recipe"]) if "recipe" in facts else own_recipe(get(bundle.model).recipe, train)
-        augment = Augment(**facts["augment"]) if facts.get("augment") else None
+        augment = own_augment(bundle.model)
+        if "augment" in facts:
+            augment = Augment(**facts["augment"]) if facts["augment"] else None
         weigh(net, train, facts.get("imbalance", "none"))
         if shuffled or judged is None:
             # Nothing that is learned from shuffled labels holds elsewhere: the train loss chooses.
@@ -345,7 +347,7 @@ def _learner(bundle: SignalBundle, found: Recordings, *, same: bool) -> Learn | 
             scaler=bundle.scaler,
             recipe=recipe,
             seeds=[len(members) * seed + number for number in range(len(members))],
-            augment=augment if "augment" in facts else own_augment(bundle.model),
+            augment=augment,
             device="cpu",
         )
         for member, done in zip(members, fits, strict=True):
